@@ -1,0 +1,1 @@
+"""What is remembered: tables, ledger, blobs and migrations of a run."""

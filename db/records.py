@@ -1,0 +1,200 @@
+"""Frozen records that the ledger takes and returns; rows of the database never leave `db`.
+
+All times are seconds (durations) or aware UTC datetimes (moments); metric values are fractions 0-1;
+hashes are SHA-256 in lower-case hex.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class RunStatus(StrEnum):
+    """State of a run as a reader sees it; `interrupted` is also derived when the process holding it died."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+
+
+class Owner(StrEnum):
+    """Who owns stored tensors: one task, or the whole stream (the newest version counts)."""
+
+    OWN = "own"
+    SHARED = "shared"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewRun:
+    """What is fixed about a run before it starts."""
+
+    name: str
+    suite: str
+    method: str
+    isolated: bool
+    """Whether the method promises that no task changes another (shares no tensors)."""
+    task_names: tuple[str, ...]
+    """Names of all tasks of the stream, in order of arrival."""
+    backbone: str
+    backbone_sha256: str
+    backbone_params: int
+    backbone_bytes: int
+    """Bytes of the backbone's tensors in float32."""
+    configuration: Mapping[str, Any]
+    """JSON-serialisable; `--resume` refuses another one."""
+    environment: Mapping[str, Any]
+    """JSON-serialisable: versions, device, CPU capability, threads, git commit."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunRecord:
+    """One run as stored."""
+
+    name: str
+    suite: str
+    method: str
+    isolated: bool
+    task_names: tuple[str, ...]
+    backbone: str
+    backbone_sha256: str
+    backbone_params: int
+    backbone_bytes: int
+    configuration: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    status: RunStatus
+    created_at: datetime
+    heartbeat_at: datetime
+    """Last sign of life; for display only, the lock decides."""
+    finished_at: datetime | None
+    message: str
+    """Why the run failed; empty otherwise."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskRecord:
+    """One task at its position in the stream."""
+
+    position: int
+    name: str
+    title: str
+    data: str
+    """real, partial or simulated."""
+    labels: tuple[str, ...]
+    num_train: int
+    num_valid: int
+    num_test: int
+    fingerprint: str
+    truncated_fraction: float
+    """Share of training texts cut at the maximal length."""
+    metric: str
+    paper_adapters: float | None
+    paper_fine_tuning: float | None
+    bayes_accuracy: float | None
+    notes: tuple[str, ...]
+    seed: int
+    """Seed of the arrival, derived from the run's seed and the task's name."""
+    removed_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EpochRecord:
+    """One epoch of training of one arrival."""
+
+    position: int
+    attempt: int
+    """0, or 1 after a restart at a lower rate."""
+    epoch: int
+    """0-based."""
+    train_loss: float
+    """Mean cross-entropy in nats."""
+    valid: float
+    """Validation metric."""
+    learning_rate: float
+    """At the end of the epoch."""
+    num_tokens: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ParameterCounts:
+    """Numbers of parameters by kind; they sum to the task's total."""
+
+    adapter: int = 0
+    layer_norm: int = 0
+    head: int = 0
+    other: int = 0
+
+    @property
+    def total(self) -> int:
+        """All kinds together."""
+        return self.adapter + self.layer_norm + self.head + self.other
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ParametersRecord:
+    """Stored tensors of one arrival for one owner, and what they gave in memory right after training."""
+
+    position: int
+    owner: Owner
+    sha256: str
+    """Hash of the blob's bytes."""
+    recipe_sha256: str
+    counts: ParameterCounts
+    num_bytes: int
+    """Bytes of the stored blob."""
+    reads_backbone: bool
+    """Whether a task served with these tensors still reads any tensor of the backbone."""
+    best_epoch: int
+    valid: float
+    """Validation metric of the best epoch."""
+    learned_value: float
+    """Test metric of the parameters in memory right after training."""
+    learned_logits_sha256: str
+    learned_predictions_sha256: str
+    plan_sha256: str
+    seconds: float
+    """Training time."""
+    num_trained: int
+    """Number of parameters that were trained (own and shared)."""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EvaluationRecord:
+    """R[after, on]: task `on` re-evaluated from the ledger after arrival `after`."""
+
+    after: int
+    on: int
+    split: str
+    metric: str
+    value: float
+    logits_sha256: str
+    predictions_sha256: str
+    plan_sha256: str
+    changed_predictions: int
+    """Predictions that differ from those right after the task was learned."""
+    num_examples: int
+    seconds: float
+    secondary: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckpointRecord:
+    """A training checkpoint: a file beside the database."""
+
+    position: int
+    step: int
+    path: str
+    sha256: str
+    num_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlanRecord:
+    """An evaluation plan: what a logits digest depends on besides parameters and tokens."""
+
+    sha256: str
+    content: Mapping[str, Any]

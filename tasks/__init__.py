@@ -1,0 +1,1 @@
+"""What is learned: task cards, their sources, splits, suites and simulated tasks."""

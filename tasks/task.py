@@ -1,0 +1,83 @@
+"""The task as a value: a card that says what it is, and three splits of labelled texts.
+
+Nothing here reads a file. A card may come from a shipped suite, a user's TOML file or the simulator; the
+loader turns it into a `Task`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class DataStatus(StrEnum):
+    """Where the examples of a task come from; printed wherever a number of the task appears."""
+
+    REAL = "real"
+    PARTIAL = "partial"
+    SIMULATED = "simulated"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaperFigures:
+    """What Houlsby et al. 2019 report for a task (Tables 2, 3 and 4); accuracies are fractions 0-1."""
+
+    num_train: int
+    num_valid: int
+    num_test: int
+    num_labels: int
+    mean_chars: float
+    adapters: float
+    """Mean test accuracy with adapters (Table 2)."""
+    fine_tuning: float
+    """Mean test accuracy with full fine-tuning (Table 2)."""
+    variable_fine_tuning: float
+    no_bert: float
+    epochs_adapters: int
+    """Training epochs of the adapters (Table 4)."""
+    epochs_fine_tuning: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Split:
+    """Labelled texts of one split, in a fixed order."""
+
+    texts: Sequence[str]
+    """First (or only) segment of each example."""
+    labels: Sequence[int]
+    """Class index of each example, into `Task.labels`."""
+    pairs: Sequence[str] | None = None
+    """Second segment of each example, for sentence-pair tasks."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """Caps on the examples per split; None keeps all. A cap keeps the first examples in hash order."""
+
+    max_train: int | None = None
+    max_valid: int | None = None
+    max_test: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """One classification task, loaded, split and capped."""
+
+    name: str
+    title: str
+    data: DataStatus
+    labels: tuple[str, ...]
+    """Class names in index order (sorted), over all splits before any cap."""
+    train: Split = field(repr=False)
+    valid: Split = field(repr=False)
+    test: Split = field(repr=False)
+    fingerprint: str
+    """SHA-256 (hex) over name, class names and every text and label of the three splits, in order."""
+    metric: str = "accuracy"
+    paper: PaperFigures | None = None
+    bayes_accuracy: float | None = None
+    """Best accuracy any classifier can reach, known for simulated tasks only."""
+    notes: tuple[str, ...] = ()
+    """Short sentences about the data (partial copy, inferred label, differing counts ...)."""
