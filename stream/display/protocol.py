@@ -1,0 +1,58 @@
+"""What the loop tells whoever shows it. Displays observe; nothing they do changes a run."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from db.records import EpochRecord
+from stream.growth import GrowthPoint
+from stream.results import Comparison, RunResults, TaskResult
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingProgress:
+    """Where the training of the current arrival stands; sent at most a few times per second."""
+
+    position: int
+    attempt: int
+    epoch: int
+    """0-based epoch under way."""
+    num_epochs: int
+    step: int
+    """Optimiser steps done in this attempt."""
+    num_steps: int
+    learning_rate: float
+    train_loss: float
+    """Mean of the epoch so far."""
+    tokens_per_second: float
+
+
+class Display(Protocol):
+    """Observer of the loop; used as a context manager around it."""
+
+    def __enter__(self) -> "Display": ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+    def run_started(self, results: RunResults) -> None:
+        """The run begins or resumes; `results` is what the ledger holds already."""
+
+    def arrival_started(self, position: int, name: str, data: str, num_train: int, num_labels: int) -> None:
+        """Task `name` arrives."""
+
+    def training_progressed(self, progress: TrainingProgress) -> None:
+        """Some steps were taken."""
+
+    def epoch_finished(self, epoch: EpochRecord) -> None:
+        """An epoch ended and was validated."""
+
+    def task_evaluated(self, comparison: Comparison) -> None:
+        """One cell R[after, on] is known."""
+
+    def arrival_finished(self, task: TaskResult, point: GrowthPoint) -> None:
+        """All earlier tasks were re-evaluated."""
+
+    def notice(self, sentence: str) -> None:
+        """Something the user should read (a restart at a lower rate, a plan that differs)."""
+
+    def run_finished(self, results: RunResults, lines: tuple[str, ...]) -> None:
+        """The run is complete; `lines` are the last lines to leave on the terminal."""
