@@ -1,0 +1,32 @@
+"""Errors of the stream.
+
+    StreamError
+    ├── UserError        the user's mistake; one sentence, exit code 2
+    ├── TrainingError    the loss was not finite, also at the lower rate; exit code 1
+    └── DamageError      stored bytes are not what was recorded; exit code 1
+
+A message says what was got, what is allowed and what to do. The command lines print it and exit with
+`exit_code`; everything else that is raised is a bug and keeps its traceback.
+"""
+
+from typing import ClassVar
+
+
+class StreamError(Exception):
+    """Root of the tree; catch it to print a message instead of a traceback."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UserError(StreamError):
+    """Something the user asked for cannot be done; the message is one sentence that says what can."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class TrainingError(StreamError):
+    """Training an arrival failed twice, the second time at a lower learning rate."""
+
+
+class DamageError(StreamError):
+    """Stored bytes or backbone files differ from their recorded hashes; the message names the first."""
