@@ -55,6 +55,22 @@ class StoredTask:
     shared: ParametersRecord | None = None
     """The new version of the stream's tensors; None for methods that share nothing."""
 
+    @property
+    def counts(self) -> ParameterCounts:
+        """Parameters by kind, own and shared together."""
+        own, shared = self.own.counts, self.shared.counts if self.shared else ParameterCounts()
+        return ParameterCounts(
+            adapter=own.adapter + shared.adapter,
+            layer_norm=own.layer_norm + shared.layer_norm,
+            head=own.head + shared.head,
+            other=own.other + shared.other,
+        )
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of the blobs, own and shared together."""
+        return self.own.num_bytes + (self.shared.num_bytes if self.shared else 0)
+
 
 class GrowthCounter:
     """Running totals over arrivals; adding one costs the same at the thousandth task as at the first.
@@ -84,14 +100,13 @@ class GrowthCounter:
         _check_owners(stored)
         self._count_own(stored.own)
         self._shared = stored.shared or self._shared
-        counts = _sum_counts(stored)
-        self._separate_params += self._backbone_params + counts.head
+        self._separate_params += self._backbone_params + stored.counts.head
         total_params, total_bytes = self._totals()
         return GrowthPoint(
             position=stored.own.position,
             task=stored.name,
-            counts=counts,
-            task_bytes=stored.own.num_bytes + (stored.shared.num_bytes if stored.shared else 0),
+            counts=stored.counts,
+            task_bytes=stored.num_bytes,
             total_params=total_params,
             total_bytes=total_bytes,
             growth_factor=total_params / self._backbone_params,
@@ -129,13 +144,3 @@ def growth_curve(stored: Iterable[StoredTask], *, backbone_params: int, backbone
 def _check_owners(stored: StoredTask) -> None:
     if stored.own.owner is not Owner.OWN or (stored.shared and stored.shared.owner is not Owner.SHARED):
         raise ValueError(f"task {stored.name}: own and shared parameters are filed under the wrong owner")
-
-
-def _sum_counts(stored: StoredTask) -> ParameterCounts:
-    own, shared = stored.own.counts, stored.shared.counts if stored.shared else ParameterCounts()
-    return ParameterCounts(
-        adapter=own.adapter + shared.adapter,
-        layer_norm=own.layer_norm + shared.layer_norm,
-        head=own.head + shared.head,
-        other=own.other + shared.other,
-    )

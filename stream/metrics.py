@@ -192,7 +192,7 @@ class AccuracyMatrix:
         return None
 
     def forgetting(self, after: int, on: int) -> float | None:
-        """Forgetting max_{on <= row < after} R[row, on] - R[after, on] (Chaudhry et al. 2018, section 3).
+        """Forgetting max_{on <= row < after} R[row, on] - R[after, on] (Chaudhry et al. 2018).
 
         Positive = worse, in [-1, 1]; negative where the task has never been better. None on the diagonal
         (no earlier row) and where a cell of the column up to `after` is unknown. Tools disagree on this

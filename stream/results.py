@@ -1,14 +1,26 @@
 """Everything a run has shown so far, as one frozen value read from the ledger.
 
-Reports, the dashboard, `watch` and the return value of `simulate` all use it; it holds no tensors and no rows.
+Reports, the dashboard, `watch` and the return value of `simulate` use it; it holds no tensors and no rows.
 """
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from db.records import EpochRecord, ParameterCounts, RunRecord
-from stream.growth import GrowthCurve
+from db.records import (
+    EpochRecord,
+    EvaluationRecord,
+    Owner,
+    ParameterCounts,
+    ParametersRecord,
+    RunRecord,
+    TaskRecord,
+)
+from stream.growth import GrowthCurve, StoredTask, growth_curve
 from stream.metrics import AccuracyMatrix
+
+TEST_SPLIT = "test"
+"""The split that R[after, on] and the proof are about."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,7 +55,7 @@ class TaskResult:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Comparison:
-    """One re-evaluation beside what the task gave in memory right after training (one row of forgetting.csv)."""
+    """One re-evaluation beside what the task gave right after training (one row of forgetting.csv)."""
 
     after: int
     on: int
@@ -105,3 +117,129 @@ class RunResults:
     growth: GrowthCurve
     proof: Proof
     epochs: tuple[EpochRecord, ...]
+
+
+def collect_results(
+    *,
+    run: RunRecord,
+    tasks: Sequence[TaskRecord],
+    epochs: Sequence[EpochRecord],
+    parameters: Sequence[ParametersRecord],
+    evaluations: Sequence[EvaluationRecord],
+) -> RunResults:
+    """Return the results of a run from its records, which may come in any order and stop anywhere."""
+    tests = sorted((e for e in evaluations if e.split == TEST_SPLIT), key=lambda e: (e.after, e.on))
+    stored = stored_tasks(tasks, parameters)
+    removed = frozenset(task.position for task in tasks if task.removed_at)
+    matrix = AccuracyMatrix.from_cells(run.task_names, {(e.after, e.on): e.value for e in tests})
+    comparisons = tuple(comparison(e, stored[e.on].own) for e in tests if e.on in stored)
+    served = (stored[position] for position in sorted(stored) if position not in removed)
+    return RunResults(
+        run=run,
+        tasks=tuple(
+            task_result(task, stored.get(task.position), matrix[task.position, task.position])
+            for task in sorted(tasks, key=lambda task: task.position)
+            if task.position in stored or task.position in removed
+        ),
+        comparisons=comparisons,
+        matrix=matrix,
+        growth=growth_curve(served, backbone_params=run.backbone_params, backbone_bytes=run.backbone_bytes),
+        proof=proof_of(comparisons, num_arrivals=max(stored, default=-1) + 1, removed=removed),
+        epochs=tuple(sorted(epochs, key=lambda epoch: (epoch.position, epoch.attempt, epoch.epoch))),
+    )
+
+
+def stored_tasks(
+    tasks: Sequence[TaskRecord], parameters: Sequence[ParametersRecord]
+) -> Mapping[int, StoredTask]:
+    """Return what each arrival stored, by position; arrivals that are not learned yet are absent."""
+    shared = {record.position: record for record in parameters if record.owner is Owner.SHARED}
+    own = {record.position: record for record in parameters if record.owner is Owner.OWN}
+    return {
+        task.position: StoredTask(name=task.name, own=own[task.position], shared=shared.get(task.position))
+        for task in tasks
+        if task.position in own
+    }
+
+
+def task_result(task: TaskRecord, stored: StoredTask | None, test: float | None) -> TaskResult:
+    """Return one row of tasks.csv; `stored` is None where the parameters were removed, `test` is R[p, p]."""
+    own = stored.own if stored else None
+    return TaskResult(
+        position=task.position,
+        name=task.name,
+        title=task.title,
+        data=task.data,
+        num_train=task.num_train,
+        num_valid=task.num_valid,
+        num_test=task.num_test,
+        num_labels=len(task.labels),
+        truncated_fraction=task.truncated_fraction,
+        metric=task.metric,
+        test=test,
+        valid=own.valid if own else None,
+        best_epoch=own.best_epoch if own else None,
+        seconds=own.seconds if own else None,
+        paper_adapters=task.paper_adapters,
+        paper_fine_tuning=task.paper_fine_tuning,
+        bayes_accuracy=task.bayes_accuracy,
+        counts=stored.counts if stored else None,
+        num_bytes=stored.num_bytes if stored else None,
+        removed=task.removed_at is not None,
+        notes=(*task.notes, *(own.notes if own else ())),
+    )
+
+
+def comparison(evaluation: EvaluationRecord, learned: ParametersRecord) -> Comparison:
+    """Return a re-evaluation beside what the same task gave in memory right after training.
+
+    Digests depend on the evaluation plan, so under another plan `digest_equal` is None and only the value and
+    the predictions are compared.
+    """
+    return Comparison(
+        after=evaluation.after,
+        on=evaluation.on,
+        split=evaluation.split,
+        metric=evaluation.metric,
+        value=evaluation.value,
+        value_when_learned=learned.learned_value,
+        changed_predictions=evaluation.changed_predictions,
+        digest_equal=_digests_equal(evaluation, learned),
+        num_examples=evaluation.num_examples,
+        seconds=evaluation.seconds,
+    )
+
+
+def _digests_equal(evaluation: EvaluationRecord, learned: ParametersRecord) -> bool | None:
+    if evaluation.plan_sha256 != learned.plan_sha256:
+        return None
+    return (evaluation.logits_sha256, evaluation.predictions_sha256) == (
+        learned.learned_logits_sha256,
+        learned.learned_predictions_sha256,
+    )
+
+
+def proof_of(comparisons: Sequence[Comparison], num_arrivals: int, removed: Collection[int] = ()) -> Proof:
+    """Return the counts over all comparisons.
+
+    A comparison is equal only if digests, value and predictions are; with equal digests and another value a
+    stored number was altered. Arguments: `num_arrivals` counts learned tasks, `removed` holds positions of
+    removed ones, of which no comparison is expected beyond those made.
+    """
+    verdicts = [_verdict(entry) for entry in comparisons]
+    on_removed = sum(entry.on in removed for entry in comparisons)
+    kept = sum(num_arrivals - position for position in range(num_arrivals) if position not in removed)
+    return Proof(
+        num_expected=kept + on_removed,
+        num_equal=verdicts.count(True),
+        num_different=verdicts.count(False),
+        num_not_comparable=verdicts.count(None),
+        num_changed_predictions=sum(entry.changed_predictions for entry in comparisons),
+    )
+
+
+def _verdict(entry: Comparison) -> bool | None:
+    if entry.digest_equal is None:
+        return None
+    same = entry.value == entry.value_when_learned and not entry.changed_predictions
+    return entry.digest_equal and same
