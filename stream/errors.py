@@ -3,10 +3,10 @@
     StreamError
     ├── UserError        the user's mistake; one sentence, exit code 2
     ├── TrainingError    the loss was not finite, also at the lower rate; exit code 1
-    └── DamageError      stored bytes are not what was recorded; exit code 1
+    └── DamageError      a file is not what it has to be; exit code 1
 
 A message says what was got, what is allowed and what to do. The command lines print it and exit with
-`exit_code`; everything else that is raised is a bug and keeps its traceback.
+`exit_code`; damage inside the database is raised by the ledger (`db.errors`).
 """
 
 from typing import ClassVar
@@ -29,4 +29,4 @@ class TrainingError(StreamError):
 
 
 class DamageError(StreamError):
-    """Stored bytes or backbone files differ from their recorded hashes; the message names the first."""
+    """Bytes outside the database (the backbone's weights, say) differ from their known hash."""

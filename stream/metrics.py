@@ -12,7 +12,7 @@ from types import MappingProxyType
 import numpy as np
 from jaxtyping import Int
 
-Classes = Int[np.ndarray, " examples"]
+Classes = Int[np.ndarray, "_"]
 """Class index of each example."""
 
 

@@ -16,7 +16,7 @@ from tasks.task import Task
 
 
 def task_seed(run_seed: int, task_name: str) -> int:
-    """Return the seed of a task: the first 63 bits of SHA-256 over "run_seed, task_name".
+    """Return the seed of a task: the first 63 bits of SHA-256 over "task", run seed and name.
 
     63 bits fit every consumer: torch, numpy and a signed integer column.
     """
