@@ -1,1 +1,39 @@
 """What is learned: task cards, their sources, splits, suites and simulated tasks."""
+
+from tasks.card import FileFormat, LabelRule, Quoting, TaskCard
+from tasks.errors import DataError, DownloadError, SuiteError, TaskError, UnreachableError, did_you_mean
+from tasks.homes import default_home, resolve_home
+from tasks.loading import load_task
+from tasks.network import Network
+from tasks.sources import Availability, DataMode, Origin, availability
+from tasks.suite import Suite, open_suite, shipped_suites
+from tasks.task import DataStatus, Limits, PaperFigures, Split, Task
+
+__all__ = [
+    "Availability",
+    "DataError",
+    "DataMode",
+    "DataStatus",
+    "DownloadError",
+    "FileFormat",
+    "LabelRule",
+    "Limits",
+    "Network",
+    "Origin",
+    "PaperFigures",
+    "Quoting",
+    "Split",
+    "Suite",
+    "SuiteError",
+    "Task",
+    "TaskCard",
+    "TaskError",
+    "UnreachableError",
+    "availability",
+    "default_home",
+    "did_you_mean",
+    "load_task",
+    "open_suite",
+    "resolve_home",
+    "shipped_suites",
+]

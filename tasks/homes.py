@@ -1,0 +1,49 @@
+"""Where data lies on this machine: the data home the user keeps, and the cache the program keeps."""
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+from tasks.errors import DataError
+
+HOME_VARIABLE = "STREAM_DATA"
+CACHE_VARIABLE = "STREAM_CACHE"
+
+
+def default_home() -> Path | None:
+    """The folder named by STREAM_DATA, or None where it is unset or empty.
+
+    Raises:
+        DataError: The folder does not exist.
+    """
+    value = os.environ.get(HOME_VARIABLE)
+    return _existing(value, origin=HOME_VARIABLE) if value else None
+
+
+def resolve_home(argument: str | Path | None) -> Path | None:
+    """The data home given on the command line, else the default one.
+
+    Raises:
+        DataError: The folder does not exist.
+    """
+    return default_home() if argument is None else _existing(argument, origin="the data home")
+
+
+def cache_folder() -> Path:
+    """Folder for downloads and prepared tables: STREAM_CACHE, else the platform's cache for this program."""
+    value = os.environ.get(CACHE_VARIABLE)
+    return (
+        Path(value).expanduser()
+        if value
+        else Path(platformdirs.user_cache_dir("task-stream", appauthor=False))
+    )
+
+
+def _existing(value: str | Path, *, origin: str) -> Path:
+    path = Path(value).expanduser()
+    if not path.is_dir():
+        raise DataError(
+            f"{origin} is {path}, which is not a folder; name the folder that holds the data files"
+        )
+    return path

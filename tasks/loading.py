@@ -1,0 +1,125 @@
+"""From a card to a task: find or fetch its files, read, name the classes, split, cap, note differences."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from tasks.card import TaskCard
+from tasks.errors import DataError, UnreachableError
+from tasks.fingerprint import task_fingerprint
+from tasks.labels import apply_label_rules
+from tasks.network import Network
+from tasks.notes import count_notes, overlap_notes, split_notes
+from tasks.reading import read_file, read_hub
+from tasks.sources import NETWORK, Availability, DataMode, Origin, availability
+from tasks.splits import Examples, split_examples
+from tasks.task import DataStatus, Limits, Split, Task
+
+UNLIMITED = Limits()
+
+
+def load_task(
+    card: TaskCard,
+    *,
+    home: Path | None = None,
+    mode: DataMode = DataMode.AUTO,
+    limits: Limits = UNLIMITED,
+    split_seed: int = 0,
+    network: Network = NETWORK,
+) -> Task:
+    """The task of a card: real where its data can be had, otherwise (mode auto) a simulated stand-in.
+
+    The splits depend on the texts and `split_seed` only; a cap keeps the first examples of a split.
+
+    Raises:
+        DataError: A file is missing, damaged or does not fit the card; the message says what to do.
+        DownloadError: Something else than the pinned file arrived.
+    """
+    found = availability(card, home, mode, network=network)
+    if found.origin is Origin.DOWNLOAD:
+        try:
+            _download(card, found, network)
+        except UnreachableError as error:
+            if mode is DataMode.REAL or card.folder is not None:
+                raise
+            return _simulate(card, f"simulated stand-in: {error}", limits=limits, seed=split_seed)
+    if found.status is DataStatus.SIMULATED:
+        return _simulate(card, *found.notes, limits=limits, seed=split_seed)
+    return _load(card, found, limits=limits, seed=split_seed)
+
+
+def _simulate(card: TaskCard, *notes: str, limits: Limits, seed: int) -> Task:
+    from tasks.simulated import simulate_task
+
+    task = simulate_task(card, limits=limits, seed=seed)
+    return replace(task, notes=(*task.notes, *notes))
+
+
+def _download(card: TaskCard, found: Availability, network: Network) -> None:
+    if card.url is not None and card.sha256 is not None:
+        network.download(card.url, sha256=card.sha256, target=found.paths["train"], member=card.member)
+
+
+def _load(card: TaskCard, found: Availability, *, limits: Limits, seed: int) -> Task:
+    given = {split: _read(card, split, file, found) for split, file in card.given.items()}
+    labels = tuple(sorted({label for examples in given.values() for label in examples.labels}))
+    _check_classes(card, given, labels)
+    splits = split_examples(given, seed=seed, name=card.name)
+    index = {label: number for number, label in enumerate(labels)}
+    train = _capped(splits["train"], index, limits.max_train)
+    valid = _capped(splits["valid"], index, limits.max_valid)
+    test = _capped(splits["test"], index, limits.max_test)
+    return Task(
+        name=card.name,
+        title=card.title,
+        data=found.status,
+        labels=labels,
+        train=train,
+        valid=valid,
+        test=test,
+        fingerprint=task_fingerprint(card.name, labels, (train, valid, test)),
+        metric=card.metric,
+        paper=card.paper,
+        notes=(
+            *card.notes,
+            *found.notes,
+            *count_notes(card, list(given.values())),
+            *split_notes(card, splits),
+            *overlap_notes(given, splits),
+        ),
+    )
+
+
+def _read(card: TaskCard, split: str, file: str, found: Availability) -> Examples:
+    raw = read_hub(card, file) if card.hub else read_file(card, found.paths[split])
+    examples = apply_label_rules(card, raw, file=file)
+    if len(examples) == 0:
+        raise DataError(f"task '{card.name}': no row of {file} is left after drop = {list(card.drop)}")
+    return examples
+
+
+def _check_classes(card: TaskCard, given: Mapping[str, Examples], labels: Sequence[str]) -> None:
+    if len(labels) < 2:
+        raise DataError(
+            f"task '{card.name}': all rows of column '{card.label}' have the one label '{labels[0]}'; "
+            "a classification task needs at least 2 classes"
+        )
+    known = Counter(given["train"].labels)
+    for split in ("valid", "test"):
+        for label in sorted(set(given[split].labels)) if split in given else ():
+            if label not in known:
+                raise DataError(
+                    f"task '{card.name}': label '{label}' of {card.given[split]} never occurs in "
+                    f"{card.given['train']}, whose labels are {', '.join(sorted(known)[:20])}; "
+                    "correct it, or add it to drop or map"
+                )
+
+
+def _capped(examples: Examples, index: Mapping[str, int], limit: int | None) -> Split:
+    kept = slice(None, limit)
+    return Split(
+        texts=tuple(examples.texts[kept]),
+        labels=tuple(index[label] for label in examples.labels[kept]),
+        pairs=None if examples.pairs is None else tuple(examples.pairs[kept]),
+    )
