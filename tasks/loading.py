@@ -36,6 +36,7 @@ def load_task(
         DataError: A file is missing, damaged or does not fit the card; the message says what to do.
         DownloadError: Something else than the pinned file arrived.
     """
+    _check_limits(limits)
     found = availability(card, home, mode, network=network)
     if found.origin is Origin.DOWNLOAD:
         try:
@@ -47,6 +48,13 @@ def load_task(
     if found.status is DataStatus.SIMULATED:
         return _simulate(card, *found.notes, limits=limits, seed=split_seed)
     return _load(card, found, limits=limits, seed=split_seed)
+
+
+def _check_limits(limits: Limits) -> None:
+    caps = {"train": limits.max_train, "validation": limits.max_valid, "test": limits.max_test}
+    for split, cap in caps.items():
+        if cap is not None and cap < 1:
+            raise DataError(f"the {split} split was capped at {cap} examples; a cap must be 1 or more")
 
 
 def _simulate(card: TaskCard, *notes: str, limits: Limits, seed: int) -> Task:

@@ -112,8 +112,11 @@ def fetch_file(url: str, target: Path) -> None:
 
     pooch.get_logger().setLevel("ERROR")
     downloader = pooch.HTTPDownloader(progressbar=False, timeout=(PROBE_SECONDS, READ_SECONDS))
+    broken = (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)
     try:
         pooch.retrieve(url, known_hash=None, fname=target.name, path=target.parent, downloader=downloader)
+    except broken as error:
+        raise DownloadError(f"the download of {url} broke off ({error}); try again") from error
     except (requests.RequestException, OSError) as error:
         raise UnreachableError(f"the download of {url} failed ({error})") from error
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from tasks.card import TaskCard
 from tasks.errors import DataError
-from tasks.homes import cache_folder, resolve_home
+from tasks.homes import HOME_VARIABLE, cache_folder, resolve_home
 from tasks.network import Network, file_sha256
 from tasks.task import DataStatus
 
@@ -62,12 +62,18 @@ def availability(
     """
     if mode is DataMode.SIMULATED:
         return _simulated("simulated data was asked for")
-    found = _hub(card, network) if card.hub else _files(card, resolve_home(home), network)
+    found = _hub(card, network) if card.hub else _files(card, home, network)
     if isinstance(found, Availability):
         return found
     if mode is DataMode.REAL or card.folder is not None:
-        raise DataError(f"task '{card.name}': {found}")
+        raise DataError(f"task '{card.name}' has no data: {found}; {_remedy(card)}")
     return _simulated(f"simulated stand-in: {found}")
+
+
+def _remedy(card: TaskCard) -> str:
+    if card.folder is not None or card.hub:
+        return "correct the suite file"
+    return f"put {card.train} into a data home (--data-home or {HOME_VARIABLE}), or ask for simulated data"
 
 
 def _simulated(reason: str) -> Availability:
@@ -83,11 +89,12 @@ def _hub(card: TaskCard, network: Network) -> Availability | str:
 
 def _files(card: TaskCard, home: Path | None, network: Network) -> Availability | str:
     """The files, or why they cannot be had."""
+    home = resolve_home(home) if card.folder is None else None
     paths: dict[str, Path] = {}
     for split, name in card.given.items():
         path = _look_up(card, name, home)
         if path is None and not (split == "train" and card.url):
-            return _missing(card, name, home)
+            return f"{_missing(card, name, home)} and the file has no address to download it from"
         if path is not None:
             paths[split] = path
     if "train" in paths:
@@ -106,8 +113,7 @@ def _fetched(
     if target.is_file() and file_sha256(target) == card.sha256:
         return Availability(status=_status(card), origin=Origin.CACHE, paths=paths)
     if not network.reaches(str(card.url)):
-        host = urlsplit(str(card.url)).netloc
-        return f"{_missing(card, card.train, home)}; {host} cannot be reached"
+        return f"{_missing(card, card.train, home)} and {urlsplit(str(card.url)).netloc} cannot be reached"
     return Availability(status=_status(card), origin=Origin.DOWNLOAD, paths=paths)
 
 
@@ -129,13 +135,8 @@ def _look_up(card: TaskCard, name: str, home: Path | None) -> Path | None:
 def _missing(card: TaskCard, name: str, home: Path | None) -> str:
     folders = _folders(card, home)
     if card.folder is not None:
-        return f"file {folders[0] / name} does not exist; check the path, which is relative to the suite file"
-    where = (
-        f"is not in {folders[0]} or {folders[1]}"
-        if folders
-        else "was not looked for, as no data home is given"
-    )
-    return f"{name} {where}"
+        return f"the file {folders[0] / name} does not exist (paths are relative to the suite file)"
+    return f"the file is not in {folders[0]} or {folders[1]}" if folders else "no data home is given"
 
 
 def _difference(card: TaskCard, path: Path) -> tuple[str, ...]:

@@ -230,6 +230,10 @@ def _check_source(values: Mapping[str, Any], *, where: str) -> None:
             raise SuiteError(
                 f"{where}: key '{key}' is missing; a task needs name, text, label and train (or hub)"
             )
+    if values["label"] in values["text"]:
+        raise SuiteError(
+            f"{where}: column '{values['label']}' is both text and label; name two different columns"
+        )
     if "hub" not in values and "train" not in values:
         raise SuiteError(f"{where}: neither 'train' nor 'hub' is given; name a file or a hub data set")
     if "hub" in values and "revision" not in values:
