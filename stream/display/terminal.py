@@ -1,0 +1,102 @@
+"""The dashboard as a `Display`: events of the loop become states, the picture follows by itself."""
+
+import sys
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+from db.records import EpochRecord
+from stream.display import state as states
+from stream.display.live import LivePicture
+from stream.display.protocol import TrainingProgress
+from stream.display.state import CurrentArrival, StreamState
+from stream.display.writer import LineWriter
+from stream.growth import GrowthPoint
+from stream.results import Comparison, RunResults, TaskResult
+
+
+class Dashboard:
+    """A live picture of the run; afterwards the last picture, all notices and the last lines stay.
+
+    Arguments:
+        output: the terminal.
+        errors: where notices are repeated afterwards, whole.
+        clock: any monotonic clock, in seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        output: TextIO | None = None,
+        errors: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._output = LineWriter(output or sys.stdout)
+        self._errors = LineWriter(errors or sys.stderr)
+        self._clock = clock
+        self._picture = LivePicture(output=output or sys.stdout, clock=clock)
+        self._notices: list[str] = []
+        self._lines: tuple[str, ...] = ()
+
+    def __enter__(self) -> "Dashboard":
+        self._picture.__enter__()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._picture.__exit__(*exc)
+        for sentence in self._notices:
+            self._errors.write(f"note: {sentence}")
+        for line in self._lines:
+            self._output.write(line)
+
+    def run_started(self, results: RunResults) -> None:
+        """Show what the ledger holds already."""
+        state = states.state_from_results(results, self._clock())
+        for sentence in self._notices:
+            state = states.noticed(state, sentence)
+        self._picture.state = state
+
+    def arrival_started(self, position: int, name: str, data: str, num_train: int, num_labels: int) -> None:
+        """Show the task that arrives."""
+        arrival = CurrentArrival(
+            position=position,
+            name=name,
+            data=data,
+            num_train=num_train,
+            num_labels=num_labels,
+            started_at=self._clock(),
+        )
+        self._picture.state = states.arrival_started(self._state, arrival)
+
+    def training_progressed(self, progress: TrainingProgress) -> None:
+        """Show loss, rate and speed."""
+        self._picture.state = states.training_progressed(self._state, progress, self._clock())
+
+    def epoch_finished(self, epoch: EpochRecord) -> None:
+        """Add an epoch."""
+        self._picture.state = states.epoch_finished(self._state, epoch, self._clock())
+
+    def task_evaluated(self, comparison: Comparison) -> None:
+        """Add a cell to the heat map."""
+        self._picture.state = states.task_evaluated(self._state, comparison, self._clock())
+
+    def arrival_finished(self, task: TaskResult, point: GrowthPoint) -> None:
+        """Close the row."""
+        self._picture.state = states.arrival_finished(self._state, task, point)
+
+    def notice(self, sentence: str) -> None:
+        """Show a notice now and repeat it after the picture; it may come before the run starts."""
+        if sentence not in self._notices:
+            self._notices.append(sentence)
+        if self._picture.state is not None:
+            self._picture.state = states.noticed(self._picture.state, sentence)
+
+    def run_finished(self, results: RunResults, lines: tuple[str, ...]) -> None:
+        """Show the run as it ended; `lines` follow the last picture."""
+        self._picture.state = states.run_finished(self._state, results, self._clock())
+        self._lines = lines
+
+    @property
+    def _state(self) -> StreamState:
+        assert self._picture.state is not None, "run_started comes first"
+        return self._picture.state

@@ -1,0 +1,117 @@
+"""Numbers and pieces of lines as people read them: durations, percentages, bars, sparklines.
+
+A line of the dashboard is a rich `Text` that never wraps. Fields that do not fit are left out from the end,
+as a whole; a single word that is too long ends with an ellipsis.
+"""
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+Lines = list[Text]
+"""Lines of a picture, top to bottom; each at most as wide as was asked for."""
+
+SEPARATOR = " · "
+SPARKS = "▁▂▃▄▅▆▇█"
+EIGHTHS = " ▏▎▍▌▋▊▉█"
+
+DATA_TAGS = {"real": ("real", "dim"), "partial": ("part", "yellow"), "simulated": ("SIM", "bold reverse")}
+"""Tag and style of a task by where its data comes from; a simulated one must not be overlooked."""
+
+
+def percent(value: float) -> str:
+    """Format a fraction: 0.873 as "87.3 %"."""
+    return f"{100 * value:.1f} %"
+
+
+def duration(seconds: float) -> str:
+    """Format seconds: 8 as "8s", 312 as "5m 12s", 3900 as "1h 05m", 90000 as "1d 1h"."""
+    whole = max(0, round(seconds))
+    minutes, hours, days = whole // 60, whole // 3600, whole // 86400
+    if days:
+        return f"{days}d {hours % 24}h"
+    if hours:
+        return f"{hours}h {minutes % 60:02d}m"
+    return f"{minutes}m {whole % 60:02d}s" if minutes else f"{whole}s"
+
+
+def rough_duration(seconds: float) -> str:
+    """Format an estimate no finer than it is known: "~2h 10m", "~4m", "~50s", "~10s"."""
+    if seconds < 60:
+        return f"~{max(10, round(seconds / 10) * 10)}s"
+    return f"~{duration(round(seconds / 60) * 60).removesuffix(' 00s')}"
+
+
+def factor(value: float) -> str:
+    """Format a growth factor: 1.1234 as "1.12x", 17.0 as "17.0x"."""
+    return f"{value:.2f}x" if value < 10 else f"{value:,.1f}x"
+
+
+def signed_forgetting(value: float) -> str:
+    """Format forgetting: exactly 0 as "0", anything else with four digits, so that 0.00004 is no zero."""
+    if value == 0:
+        return "0"
+    return f"{value:.4f}" if abs(value) >= 5e-5 else f"{value:.0e}"
+
+
+def plural(count: int, noun: str) -> str:
+    """Format a count: "1 task", "1,024 tasks"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def sparkline(values: Sequence[float], width: int) -> str:
+    """Draw the last `width` values, from the lowest to the highest of them; equal values as a middle line."""
+    shown = list(values)[-width:] if width > 0 else []
+    if not shown:
+        return ""
+    low, span = min(shown), max(shown) - min(shown)
+    if span == 0:
+        return SPARKS[3] * len(shown)
+    return "".join(SPARKS[round((value - low) / span * (len(SPARKS) - 1))] for value in shown)
+
+
+def bar(fraction: float, width: int) -> str:
+    """Draw a bar of `width` characters, filled to an eighth of a character."""
+    eighths = round(max(0.0, min(1.0, fraction)) * width * 8)
+    full, part = divmod(eighths, 8)
+    return ("█" * full + (EIGHTHS[part] if part else "")).ljust(width)
+
+
+def line(*parts: str | Text | tuple[str, str], width: int) -> Text:
+    """Join parts (text, or text and style) into one line; what is too long ends with an ellipsis."""
+    text = Text.assemble(*parts, no_wrap=True, overflow="ellipsis")
+    text.truncate(max(1, width), overflow="ellipsis")
+    return text
+
+
+def fields(parts: Sequence[Text | str], width: int, separator: str = SEPARATOR) -> Text:
+    """Join as many leading fields as fit; only a first field that is too long by itself is cut."""
+    text = Text(no_wrap=True, overflow="ellipsis")
+    for number, part in enumerate(parts):
+        piece = part if isinstance(part, Text) else Text(part)
+        gap = separator if number else ""
+        if number and text.cell_len + len(gap) + piece.cell_len > width:
+            break
+        text.append(gap, "dim").append_text(piece)
+    text.truncate(max(1, width), overflow="ellipsis")
+    return text
+
+
+def between(left: Text, right: Text, width: int) -> Text:
+    """Put one text at each end of the line; the left one gives way."""
+    room = width - right.cell_len
+    if room < 2:
+        return line(right, width=width)
+    shortened = left.copy()
+    shortened.truncate(room - 1, overflow="ellipsis")
+    shortened.append(" " * (room - shortened.cell_len))
+    return line(shortened, right, width=width)
+
+
+def heading(parts: str | Sequence[str], width: int) -> Text:
+    """A quiet rule with a title in bold and, as far as they fit as a whole, further remarks."""
+    title, *remarks = [parts] if isinstance(parts, str) else parts
+    text = fields([Text(title, "bold"), *(Text(remark, "dim") for remark in remarks)], width - 4, " ─ ")
+    text = Text.assemble(("─ ", "dim"), text, " ")
+    text.append("─" * max(0, width - text.cell_len), "dim")
+    return line(text, width=width)
