@@ -1,0 +1,1 @@
+"""Learning a task on the frozen backbone, and evaluating what was learned."""

@@ -1,0 +1,147 @@
+"""Evaluation under a plan, and the digest that proves two evaluations equal bit for bit.
+
+The digest is SHA-256 over the float32 logits, little-endian, C order [num_examples, num_labels], in example
+order. It is comparable only under one `EvaluationPlan`: the same padded shapes, number format, device,
+instruction set, threads and library versions.
+"""
+
+import hashlib
+import json
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from stream.learning.encoding import TokenSet
+from stream.metrics import Evaluation, accuracy
+from stream.model.backbone import Backbone
+from stream.model.encoder import assemble, logits
+from stream.model.precision import cpu_capability
+
+EVALUATION_BATCH = 64
+"""Rows of an evaluation batch."""
+LENGTH_STEP = 8
+"""Padded lengths are multiples of this many tokens."""
+MINIMUM_ROWS = 2
+"""Law 9 holds from this batch size up: one row takes another matrix kernel."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EvaluationPlan:
+    """Everything besides parameters and tokens that the bits of the logits depend on."""
+
+    shapes: tuple[tuple[int, int], ...]
+    """(rows, padded length) of each batch; examples are taken in order of length, then position."""
+    dtype: str
+    device: str
+    """Kind and model of the device."""
+    cpu_capability: str
+    num_threads: int
+    torch_version: str
+
+    @property
+    def sha256(self) -> str:
+        """Identity of the plan: hash of its canonical JSON."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+def make_plan(tokens: TokenSet, backbone: Backbone) -> EvaluationPlan:
+    """The plan for evaluating a token set on this backbone, here and now."""
+    return EvaluationPlan(
+        shapes=batch_shapes(sorted(tokens.lengths.tolist())),
+        dtype=str(backbone.dtype).removeprefix("torch."),
+        device=device_model(backbone.device),
+        cpu_capability=cpu_capability(),
+        num_threads=torch.get_num_threads(),
+        torch_version=torch.__version__,
+    )
+
+
+def batch_shapes(sorted_lengths: list[int], *, rows: int = EVALUATION_BATCH) -> tuple[tuple[int, int], ...]:
+    """(rows, padded length) of batches over examples in order of length.
+
+    Every batch has `MINIMUM_ROWS` rows or more; a single example is evaluated beside a copy of itself.
+    """
+    starts = list(range(0, len(sorted_lengths), rows))
+    if len(starts) > 1 and len(sorted_lengths) - starts[-1] < MINIMUM_ROWS:
+        starts.pop()
+    ends = [*starts[1:], len(sorted_lengths)]
+    return tuple(
+        (max(end - start, MINIMUM_ROWS), -(-sorted_lengths[end - 1] // LENGTH_STEP) * LENGTH_STEP)
+        for start, end in zip(starts, ends, strict=True)
+    )
+
+
+@torch.inference_mode()
+def predict(
+    backbone: Backbone, parameters: Mapping[str, Tensor], tokens: TokenSet, plan: EvaluationPlan
+) -> Float[Tensor, "examples labels"]:
+    """Float32 logits on the CPU, in example order."""
+    encoder = assemble(backbone, parameters)
+    order = torch.argsort(tokens.lengths, stable=True)
+    outputs: list[Tensor] = []
+    start = 0
+    for rows, length in plan.shapes:
+        examples = order[start : start + rows]
+        start += len(examples)
+        padded = examples if len(examples) == rows else examples.repeat(rows)[:rows]
+        batch = tokens.batch(padded, min(length, backbone.architecture.max_positions)).to(backbone.device)
+        outputs.append(logits(encoder, batch)[: len(examples)].cpu())
+    in_order = torch.cat(outputs) if outputs else torch.zeros(0, len(parameters["head.bias"]))
+    result = torch.empty_like(in_order)
+    result[order] = in_order
+    return result
+
+
+def evaluate(
+    backbone: Backbone, parameters: Mapping[str, Tensor], tokens: TokenSet, *, metric: str, plan: EvaluationPlan
+) -> Evaluation:
+    """Metric, predictions and digest of one task's tensors on a token set."""
+    started = time.perf_counter()
+    outputs = predict(backbone, parameters, tokens, plan)
+    predictions = outputs.argmax(1).to(torch.int32)
+    content = predictions.numpy().astype("<i4").tobytes()
+    return Evaluation(
+        metric=metric,
+        value=accuracy(predictions.numpy(), tokens.labels.numpy()),
+        num_examples=len(tokens),
+        logits_sha256=logits_digest(outputs),
+        predictions_sha256=hashlib.sha256(content).hexdigest(),
+        predictions=content,
+        plan_sha256=plan.sha256,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def logits_digest(outputs: Float[Tensor, "examples labels"]) -> str:
+    """SHA-256 (hex) over float32 logits, little-endian, C order."""
+    return hashlib.sha256(outputs.contiguous().numpy().astype("<f4").tobytes()).hexdigest()
+
+
+def mean_loss(outputs: Float[Tensor, "examples labels"], tokens: TokenSet) -> float:
+    """Mean cross-entropy in nats."""
+    return float(F.cross_entropy(outputs, tokens.labels))
+
+
+@cache
+def device_model(device: torch.device) -> str:
+    """Kind and model of a device, e.g. `cpu Intel(R) Xeon(R) Processor`."""
+    if device.type == "cuda":
+        return f"cuda {torch.cuda.get_device_name(device)}"
+    return f"cpu {_processor_name()}"
+
+
+def _processor_name() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

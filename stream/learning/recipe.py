@@ -1,0 +1,58 @@
+"""How a task is trained, as a value, and the hash that says two trainings are the same."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tasks.task import Task
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe:
+    """Settings of the training of one arrival."""
+
+    learning_rate: float = 1e-3
+    """Peak of the schedule."""
+    num_epochs: int | None = None
+    """None: as many as `token_budget` allows."""
+    paper_epochs: bool = False
+    """Take the paper's number of epochs (Table 4) where the task has one."""
+    token_budget: int = 1_000_000
+    """Training tokens of one arrival, where the number of epochs is not given."""
+    min_epochs: int = 1
+    max_epochs: int = 100
+    patience: int | None = None
+    """Stop after so many epochs without a better validation metric."""
+    batch_size: int = 32
+    max_length: int = 128
+    """Tokens of a text, special tokens included."""
+    warmup_fraction: float = 0.1
+    """Share of the steps with a rising rate (Houlsby et al. 2019, section 3.1)."""
+    weight_decay: float = 0.01
+    """As in the paper's code, on weights only."""
+    clip_norm: float = 1.0
+    """Bound on the global norm of the gradient, as in the paper's code."""
+
+    def epochs_for(self, task: Task, tokens_per_epoch: int) -> int:
+        """Epochs to train a task whose training split has that many tokens."""
+        if self.num_epochs is not None:
+            return self.num_epochs
+        if self.paper_epochs and task.paper is not None:
+            return task.paper.epochs_adapters
+        wanted = round(self.token_budget / max(tokens_per_epoch, 1))
+        return min(max(wanted, self.min_epochs), self.max_epochs)
+
+    def rate(self, step: int, num_steps: int) -> float:
+        """Rate of a 0-based step: linear warm-up, then linear decay to zero (section 3.1)."""
+        warmup = max(round(self.warmup_fraction * num_steps), 1)
+        if step < warmup:
+            return self.learning_rate * (step + 1) / warmup
+        return self.learning_rate * (num_steps - step) / max(num_steps - warmup, 1)
+
+
+def recipe_sha256(recipe: Recipe, **covers: str | int | Mapping[str, Any]) -> str:
+    """Identity of a training: data fingerprint, seed, method, backbone and settings; never position or time."""
+    content = {"recipe": asdict(recipe), **covers}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

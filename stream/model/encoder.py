@@ -1,0 +1,212 @@
+"""The encoder: a pure function from frozen backbone, one task's tensors and a token batch to logits.
+
+`assemble` lays a task's tensors over the backbone's and fuses the query, key and value projections; `encode`
+runs the result. A tensor of the task that has a backbone tensor's name replaces it; tensors at adapter sites
+insert adapters; the head reads the pooled output. There is no other state: no modules, hooks or modes.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from stream.model.adapter import BottleneckAdapter, apply_adapter
+from stream.model.architecture import Architecture
+from stream.model.backbone import Backbone
+from stream.model.batch import Batch
+from stream.model.dropout import Dropout, no_dropout
+
+
+class LayerNorm(NamedTuple):
+    """Affine tensors of a layer norm."""
+
+    weight: Tensor
+    bias: Tensor
+
+
+class Linear(NamedTuple):
+    """Tensors of an affine map; weight is [out, in]."""
+
+    weight: Tensor
+    bias: Tensor
+
+
+class Layer(NamedTuple):
+    """Tensors of one encoder layer, ready to run."""
+
+    query_key_value: Linear
+    attention_output: Linear
+    attention_adapter: BottleneckAdapter | None
+    attention_norm: LayerNorm
+    up: Linear
+    down: Linear
+    feed_forward_adapter: BottleneckAdapter | None
+    feed_forward_norm: LayerNorm
+
+
+class Encoder(NamedTuple):
+    """Everything one forward pass reads."""
+
+    architecture: Architecture
+    word: Tensor
+    position: Tensor
+    token_type: Tensor | None
+    embedding_norm: LayerNorm
+    projection: Linear | None
+    layers: tuple[Layer, ...]
+    pooler: Linear | None
+    head: Linear
+
+
+def assemble(backbone: Backbone, parameters: Mapping[str, Tensor]) -> Encoder:
+    """Lay a task's tensors over the backbone's, in the compute format (the head stays float32)."""
+    dtype, architecture = backbone.dtype, backbone.architecture
+
+    def tensor(name: str) -> Tensor:
+        own = parameters.get(name)
+        return backbone.compute[name] if own is None else own.to(dtype)
+
+    def linear(name: str) -> Linear:
+        return Linear(tensor(f"{name}.weight"), tensor(f"{name}.bias"))
+
+    def norm(name: str) -> LayerNorm:
+        return LayerNorm(tensor(f"{name}.weight"), tensor(f"{name}.bias"))
+
+    def adapter(site: str) -> BottleneckAdapter | None:
+        if f"{site}.down.weight" not in parameters:
+            return None
+        return BottleneckAdapter(*linear(f"{site}.down"), *linear(f"{site}.up"))
+
+    def query_key_value(at: str) -> Linear:
+        names = [f"{at}.{part}" for part in ("query", "key", "value")]
+        if not any(f"{name}.{leaf}" in parameters for name in names for leaf in ("weight", "bias")):
+            return Linear(*(backbone.compute[f"{at}.query_key_value.{leaf}"] for leaf in ("weight", "bias")))
+        parts = [linear(name) for name in names]
+        return Linear(torch.cat([p.weight for p in parts]), torch.cat([p.bias for p in parts]))
+
+    def layer(at: str) -> Layer:
+        return Layer(
+            query_key_value=query_key_value(f"{at}.attention"),
+            attention_output=linear(f"{at}.attention.output"),
+            attention_adapter=adapter(f"{at}.attention.adapter"),
+            attention_norm=norm(f"{at}.attention.norm"),
+            up=linear(f"{at}.feed_forward.up"),
+            down=linear(f"{at}.feed_forward.down"),
+            feed_forward_adapter=adapter(f"{at}.feed_forward.adapter"),
+            feed_forward_norm=norm(f"{at}.feed_forward.norm"),
+        )
+
+    return Encoder(
+        architecture=architecture,
+        word=tensor("embeddings.word"),
+        position=tensor("embeddings.position"),
+        token_type=tensor("embeddings.token_type") if architecture.num_token_types else None,
+        embedding_norm=norm("embeddings.norm"),
+        projection=linear("embeddings.projection") if architecture.projects_embeddings else None,
+        layers=tuple(layer(f"layer.{i}") for i in range(architecture.num_layers)),
+        pooler=linear("pooler") if architecture.pooling == "pooler" else None,
+        head=Linear(parameters["head.weight"], parameters["head.bias"]),
+    )
+
+
+def encode(
+    backbone: Backbone, parameters: Mapping[str, Tensor], batch: Batch, dropout: Dropout = no_dropout
+) -> Float[Tensor, "batch labels"]:
+    """Float32 logits of a batch under one task's tensors."""
+    return logits(assemble(backbone, parameters), batch, dropout)
+
+
+def logits(encoder: Encoder, batch: Batch, dropout: Dropout = no_dropout) -> Float[Tensor, "batch labels"]:
+    """Float32 logits: head over the pooled last hidden state, with the paper code's dropout before it."""
+    pooled = pool(encoder, hidden_states(encoder, batch, dropout), batch)
+    pooled = dropout(pooled, encoder.architecture.hidden_dropout)
+    return F.linear(pooled, encoder.head.weight, encoder.head.bias)
+
+
+def hidden_states(
+    encoder: Encoder, batch: Batch, dropout: Dropout = no_dropout
+) -> Float[Tensor, "batch length hidden"]:
+    """Last hidden state; positions beyond a row's length hold values that nothing may read."""
+    a = encoder.architecture
+    length = batch.token_ids.shape[1]
+    x = F.embedding(batch.token_ids, encoder.word) + encoder.position[a.first_position : a.first_position + length]
+    if encoder.token_type is not None:
+        types = batch.token_types
+        x = x + (encoder.token_type[0] if types is None else F.embedding(types, encoder.token_type))
+    x = dropout(_normalise(x, encoder.embedding_norm, a), a.hidden_dropout)
+    if encoder.projection is not None:
+        x = F.linear(x, *encoder.projection)
+    bias = _attention_bias(batch, x.dtype)
+    for layer in encoder.layers:
+        x = _layer(layer, x, bias, a, dropout)
+    return x
+
+
+def pool(
+    encoder: Encoder, hidden: Float[Tensor, "batch length hidden"], batch: Batch
+) -> Float[Tensor, "batch hidden"]:
+    """One float32 vector a row: the mean over its tokens, the first token, or BERT's tanh pooler."""
+    match encoder.architecture.pooling:
+        case "mean":
+            inside = _inside(batch).unsqueeze(-1)
+            summed = torch.where(inside, hidden.float(), 0.0).sum(1)
+            return summed / batch.lengths.unsqueeze(-1)
+        case "cls":
+            return hidden[:, 0].float()
+        case "pooler":
+            assert encoder.pooler is not None
+            return torch.tanh(F.linear(hidden[:, 0], *encoder.pooler)).float()
+
+
+def _layer(layer: Layer, x: Tensor, bias: Tensor, a: Architecture, dropout: Dropout) -> Tensor:
+    """One post-norm layer; each adapter sits after its sub-layer's dropout and before the residual sum."""
+    y = F.linear(_attention(layer, x, bias, a, dropout), *layer.attention_output)
+    y = _adapted(layer.attention_adapter, dropout(y, a.hidden_dropout))
+    x = _normalise(x + y, layer.attention_norm, a)
+    y = F.linear(_ACTIVATIONS[a.activation](F.linear(x, *layer.up)), *layer.down)
+    y = _adapted(layer.feed_forward_adapter, dropout(y, a.hidden_dropout))
+    return _normalise(x + y, layer.feed_forward_norm, a)
+
+
+def _adapted(adapter: BottleneckAdapter | None, y: Tensor) -> Tensor:
+    return y if adapter is None else apply_adapter(adapter, y)
+
+
+def _attention(layer: Layer, x: Tensor, bias: Tensor, a: Architecture, dropout: Dropout) -> Tensor:
+    """Multi-head self-attention before its output projection, [batch, length, hidden].
+
+    Softmax is explicit: the fused kernel's CPU backward took a third of a training step in bfloat16.
+    """
+    batch, length, _ = x.shape
+    width = a.hidden_size // a.num_heads
+    fused = F.linear(x, *layer.query_key_value).view(batch, length, 3, a.num_heads, width)
+    query, key, value = fused.permute(2, 0, 3, 1, 4).unbind(0)
+    scores = torch.matmul(query * width**-0.5, key.transpose(-1, -2)) + bias
+    weights = dropout(torch.softmax(scores, dim=-1), a.attention_dropout)
+    return torch.matmul(weights, value).transpose(1, 2).reshape(batch, length, a.hidden_size)
+
+
+def _attention_bias(batch: Batch, dtype: torch.dtype) -> Tensor:
+    """0 where a key is a token and the format's minimum where it is padding, [batch, 1, 1, length]."""
+    lowest = torch.finfo(dtype).min
+    bias = torch.zeros(batch.token_ids.shape, dtype=dtype, device=batch.token_ids.device)
+    return bias.masked_fill_(~_inside(batch), lowest)[:, None, None, :]
+
+
+def _inside(batch: Batch) -> Tensor:
+    positions = torch.arange(batch.token_ids.shape[1], device=batch.token_ids.device)
+    return positions < batch.lengths.unsqueeze(-1)
+
+
+def _normalise(x: Tensor, norm: LayerNorm, a: Architecture) -> Tensor:
+    return F.layer_norm(x, norm.weight.shape, norm.weight, norm.bias, a.layer_norm_eps)
+
+
+def _gelu_tanh(x: Tensor) -> Tensor:
+    return F.gelu(x, approximate="tanh")
+
+
+_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"gelu": F.gelu, "gelu_tanh": _gelu_tanh, "relu": F.relu}

@@ -1,0 +1,36 @@
+"""Which device and number format to compute in, chosen from what the machine has."""
+
+from typing import Literal
+
+import torch
+
+from stream.errors import UserError
+
+DeviceChoice = Literal["auto", "cpu", "cuda"]
+
+
+def choose_device(choice: DeviceChoice) -> torch.device:
+    """The device to compute on; `auto` takes CUDA where there is one.
+
+    Raises:
+        UserError: CUDA was asked for and is not there.
+    """
+    if choice == "cuda" and not torch.cuda.is_available():
+        raise UserError("--device cuda was asked for, but this machine has no CUDA device; use cpu or auto.")
+    return torch.device("cuda" if choice != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def choose_dtype(device: torch.device) -> torch.dtype:
+    """bfloat16 where the processor or GPU multiplies in it natively, float32 elsewhere."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
+    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return torch.bfloat16 if native else torch.float32
+
+
+def cpu_capability() -> str:
+    """The instruction set that decides the bits of a CPU result, e.g. `AVX512+bf16+amx`."""
+    parts = [torch.backends.cpu.get_cpu_capability()]
+    parts += ["bf16"] if torch.cpu._is_avx512_bf16_supported() else []
+    parts += ["amx"] if torch.cpu._is_amx_tile_supported() else []
+    return "+".join(parts)
