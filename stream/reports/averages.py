@@ -1,0 +1,109 @@
+"""Averages and counts that the summary, the page and the terminal show.
+
+Complete real tasks, partial copies and simulated stand-ins are never averaged together: their numbers answer
+different questions. Removed tasks are left out of averages; their evaluations stay in the matrix.
+"""
+
+from dataclasses import dataclass
+
+from stream.results import RunResults, TaskResult
+
+KINDS_OF_DATA = ("real", "partial", "simulated")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Average:
+    """Mean test metric over the served tasks of one kind of data; values are fractions 0-1."""
+
+    data: str
+    """real, partial or simulated."""
+    num_tasks: int
+    metrics: tuple[str, ...]
+    """Names of the metrics that were averaged, one in most streams."""
+    value: float | None
+    forgetting: float | None
+    """F_k over the same tasks (Chaudhry et al. 2018)."""
+    paper_adapters: float | None
+    """Mean of the paper's figures over the same tasks; None unless all have one, and for simulated tasks."""
+    paper_fine_tuning: float | None
+    bayes_accuracy: float | None
+    """Mean of the best accuracy any classifier can reach; known for simulated tasks."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ForgettingSummary:
+    """All defined cells of the forgetting triangle in five numbers."""
+
+    num_cells: int
+    num_not_zero: int
+    average: float | None
+    """F_k after the last full row, over the tasks still served."""
+    largest: float | None
+    largest_cell: tuple[int, int] | None
+    """(after, on) of the largest forgetting."""
+
+
+def served_tasks(results: RunResults) -> tuple[TaskResult, ...]:
+    """Return the learned tasks that were not removed, in order of arrival."""
+    return tuple(task for task in results.tasks if not task.removed)
+
+
+def last_full_row(results: RunResults) -> int | None:
+    """Return the last arrival after which every task served now has been evaluated; None before the first."""
+    positions = [task.position for task in served_tasks(results)]
+    for after in range(len(results.matrix.rows) - 1, -1, -1):
+        cells = [results.matrix[after, on] for on in positions if on <= after]
+        if cells and None not in cells:
+            return after
+    return None
+
+
+def averages(results: RunResults) -> tuple[Average, ...]:
+    """Return one average per kind of data that occurs, in the order real, partial, simulated."""
+    after = last_full_row(results)
+    if after is None:
+        return ()
+    arrived = [task for task in served_tasks(results) if task.position <= after]
+    groups = ([task for task in arrived if task.data == data] for data in KINDS_OF_DATA)
+    return tuple(_average(results, tasks, after) for tasks in groups if tasks)
+
+
+def _average(results: RunResults, tasks: list[TaskResult], after: int) -> Average:
+    over = frozenset(task.position for task in tasks)
+    data = tasks[0].data
+    # The paper's figures are about the real texts; beside a stand-in of the same name they would mislead.
+    comparable = tasks if data != "simulated" else []
+    return Average(
+        data=data,
+        num_tasks=len(tasks),
+        metrics=tuple(sorted({task.metric for task in tasks})),
+        value=results.matrix.average_accuracy(after, over=over),
+        forgetting=results.matrix.average_forgetting(after, over=over),
+        paper_adapters=_mean([task.paper_adapters for task in comparable]),
+        paper_fine_tuning=_mean([task.paper_fine_tuning for task in comparable]),
+        bayes_accuracy=_mean([task.bayes_accuracy for task in tasks]),
+    )
+
+
+def forgetting_summary(results: RunResults) -> ForgettingSummary:
+    """Return the counts over all defined cells and the average after the last full row."""
+    num_cells = num_not_zero = 0
+    largest: tuple[float, int, int] | None = None
+    for after, row in enumerate(results.matrix.forgetting_rows()):
+        defined = [(value, after, on) for on, value in enumerate(row) if value is not None]
+        num_cells += len(defined)
+        num_not_zero += sum(value != 0 for value, _, _ in defined)
+        largest = max([*defined, *([largest] if largest else [])], key=lambda cell: cell[0], default=None)
+    positions = frozenset(task.position for task in served_tasks(results))
+    return ForgettingSummary(
+        num_cells=num_cells,
+        num_not_zero=num_not_zero,
+        average=results.matrix.average_forgetting(last_full_row(results), over=positions),
+        largest=largest[0] if largest else None,
+        largest_cell=(largest[1], largest[2]) if largest else None,
+    )
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known and len(known) == len(values) else None

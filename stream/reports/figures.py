@@ -1,0 +1,243 @@
+"""The figures of a run: two heat maps, the growth curve, and accuracy beside the paper's.
+
+Each figure is a function from results to a matplotlib `Figure`; nothing here writes a file or touches global
+state. Colours are those of Okabe and Ito and the map cividis, which colour-blind readers can tell apart; no
+fact is told by colour alone. Above `MAX_NAMED_TASKS` tasks, axes count positions and cells have no numbers.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from stream.reports.averages import served_tasks
+from stream.results import RunResults, TaskResult
+
+MAX_NAMED_TASKS = 25
+INK = "#1b1b1f"
+"""Text, axes and lines; the page replaces it by the colour of its own text."""
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#8a8a93"
+CALM = "#ececf0"
+"""The colour of "nothing forgotten"."""
+FORGETTING_COLOURS = LinearSegmentedColormap.from_list("forgetting", [BLUE, CALM, ORANGE])
+SMALLEST_FORGETTING_RANGE = 0.05
+"""The scale never shrinks below this, so that rounding noise does not look like an alarm."""
+
+Cells = Float[np.ndarray, "rows columns"]
+
+
+def accuracy_figure(results: RunResults) -> Figure:
+    """Draw R[after, on] as a heat map from 0 to 1."""
+    cells = _triangle(results.matrix.rows)
+    title = "Test metric of each task after each arrival"
+    return _heat_map(results, cells, title, colours="cividis", limits=(0.0, 1.0), label="test metric (0-1)")
+
+
+def forgetting_figure(results: RunResults) -> Figure:
+    """Draw forgetting as a heat map centred on 0: blue gained, grey unchanged, orange forgotten."""
+    cells = _triangle(list(results.matrix.forgetting_rows()))
+    size = np.abs(cells[np.isfinite(cells)]).max(initial=SMALLEST_FORGETTING_RANGE)
+    title = "Forgetting of each task after each later arrival (0 = nothing forgotten)"
+    label = "forgetting (positive = worse)"
+    return _heat_map(results, cells, title, colours=FORGETTING_COLOURS, limits=(-size, size), label=label)
+
+
+def _triangle(rows: Sequence[Sequence[float | None]]) -> Cells:
+    """Rows as an array [num_arrivals, num_arrivals]; unknown cells are nan."""
+    cells = np.full((len(rows), len(rows)), np.nan)
+    for after, row in enumerate(rows):
+        cells[after, : len(row)] = [np.nan if value is None else value for value in row]
+    return cells
+
+
+def _heat_map(
+    results: RunResults,
+    cells: Cells,
+    title: str,
+    *,
+    colours: str | Colormap,
+    limits: tuple[float, float],
+    label: str,
+) -> Figure:
+    if not np.isfinite(cells).any():
+        return _message(title, "no value is defined yet")
+    num_tasks = len(cells)
+    inches = float(np.clip(0.42 * num_tasks, 2.2, 7.5))
+    figure = Figure(figsize=(inches + 3.2, inches + 1.8), layout="constrained")
+    axes = figure.add_subplot()
+    image = axes.imshow(cells, cmap=colours, vmin=limits[0], vmax=limits[1], interpolation="nearest")
+    axes.set(title=title, xlabel="evaluated task", ylabel="after learning")
+    _name_ticks(axes, results, num_tasks)
+    if num_tasks <= MAX_NAMED_TASKS:
+        _write_cells(axes, cells, lambda value: _ink_on(image.to_rgba(np.array([value]))[0]))
+    figure.colorbar(image, ax=axes, label=label, shrink=0.8)
+    return figure
+
+
+def _name_ticks(axes: Axes, results: RunResults, num_tasks: int) -> None:
+    if num_tasks > MAX_NAMED_TASKS:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set(xlabel="evaluated task (position)", ylabel="after arrival (position)")
+        return
+    names = _labels(results)[:num_tasks]
+    axes.set_xticks(range(num_tasks), names, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(num_tasks), names)
+
+
+def _labels(results: RunResults) -> list[str]:
+    """Task names; whatever is not complete real data says so."""
+    data = {task.position: task for task in results.tasks}
+    return [_label(name, data.get(position)) for position, name in enumerate(results.run.task_names)]
+
+
+def _label(name: str, task: TaskResult | None) -> str:
+    marks = [] if task is None or task.data == "real" else [task.data]
+    if task is not None and task.removed:
+        marks.append("removed")
+    return f"{name} ({', '.join(marks)})" if marks else name
+
+
+def _write_cells(axes: Axes, cells: Cells, ink: Callable[[float], str]) -> None:
+    for (after, on), value in np.ndenumerate(cells):
+        if np.isfinite(value):
+            text = "0" if value == 0 else f"{value:.2f}".replace("0.", ".", 1)
+            axes.text(on, after, text, ha="center", va="center", fontsize=7, color=ink(float(value)))
+
+
+def _ink_on(colour: Float[np.ndarray, "4"]) -> str:
+    """Black or white, whichever stands out (ITU-R BT.601 luma)."""
+    red, green, blue, _ = colour
+    return "#ffffff" if 0.299 * red + 0.587 * green + 0.114 * blue < 0.5 else "#000000"
+
+
+def growth_figure(results: RunResults) -> Figure:
+    """Draw the growth factor over arrivals against one fine-tuned model per task."""
+    title = "Stored parameters against separate models"
+    points = results.growth.points
+    if not points:
+        return _message(title, "nothing is stored yet")
+    arrivals = [point.position + 1 for point in points]
+    curves = (
+        ("one fine-tuned model per task", [point.separate_models_factor for point in points], ORANGE, "s--"),
+        (f"this run ({results.run.method})", [point.growth_factor for point in points], BLUE, "o-"),
+    )
+    figure = Figure(figsize=(7.2, 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    for label, factors, colour, style in curves:
+        axes.plot(arrivals, factors, style, color=colour, label=label, markersize=_marker(len(points)))
+        axes.annotate(
+            f"{factors[-1]:.2f}x",
+            (arrivals[-1], factors[-1]),
+            (6, 0),
+            textcoords="offset points",
+            va="center",
+        )
+    axes.set(title=title, xlabel="tasks arrived", ylabel="parameters / backbone parameters")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_ylim(bottom=0)
+    axes.margins(x=0.09)
+    axes.legend(loc="upper left", frameon=False)
+    axes.grid(axis="y", alpha=0.3)
+    return figure
+
+
+def _marker(num_points: int) -> float:
+    return 4.0 if num_points <= MAX_NAMED_TASKS else 0.0
+
+
+def paper_figure(results: RunResults) -> Figure:
+    """Draw each task's test metric beside the paper's figures or, for a simulated task, the Bayes bound."""
+    title = "Test metric of each task right after it was learned"
+    tasks = served_tasks(results)
+    if not any(task.test is not None for task in tasks):
+        return _message(title, "no task has been evaluated yet")
+    named = len(tasks) <= 2 * MAX_NAMED_TASKS
+    height = 0.3 * len(tasks) + 1.9 if named else 7.0
+    figure = Figure(figsize=(7.6, height), layout="constrained")
+    axes = figure.add_subplot()
+    for series in _series(tasks):
+        _draw_series(axes, series)
+    axes.set(
+        title=title, xlabel="test metric (0-1)", ylabel="" if named else "position in the stream", xlim=(0, 1)
+    )
+    if named:
+        axes.set_yticks(range(len(tasks)), [_label(task.name, task) for task in tasks])
+    axes.set_ylim(len(tasks) - 0.5, -0.5)
+    axes.grid(axis="both" if named else "x", alpha=0.25)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    return figure
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Series:
+    """One kind of mark, at most one per task."""
+
+    label: str
+    values: Sequence[float | None]
+    marker: str
+    colour: str
+    filled: bool = False
+
+
+def _series(tasks: Sequence[TaskResult]) -> tuple[Series, ...]:
+    """The paper's figures are about real texts, so a simulated task gets its Bayes bound instead."""
+    real = [task.data != "simulated" for task in tasks]
+    stand_in = [not is_real for is_real in real]
+    tested = [task.test for task in tasks]
+    adapters = _only([task.paper_adapters for task in tasks], real)
+    fine_tuning = _only([task.paper_fine_tuning for task in tasks], real)
+    bounds = [task.bayes_accuracy for task in tasks]
+    simulated = "this run, simulated data"
+    return (
+        Series(label="paper: fine-tuning", values=fine_tuning, marker="s", colour=ORANGE),
+        Series(label="paper: adapters", values=adapters, marker="D", colour=GREEN),
+        Series(label="best that can be reached", values=bounds, marker="|", colour=GREY),
+        Series(label="this run", values=_only(tested, real), marker="o", colour=BLUE, filled=True),
+        Series(label=simulated, values=_only(tested, stand_in), marker="o", colour=BLUE),
+    )
+
+
+def _only(values: Sequence[float | None], chosen: Sequence[bool]) -> list[float | None]:
+    return [value if is_chosen else None for value, is_chosen in zip(values, chosen, strict=True)]
+
+
+def _draw_series(axes: Axes, series: Series) -> None:
+    known = [(value, place) for place, value in enumerate(series.values) if value is not None]
+    if known:
+        axes.plot(
+            *zip(*known, strict=True),
+            label=series.label,
+            linestyle="none",
+            marker=series.marker,
+            markersize=11 if series.marker == "|" else 6,
+            markeredgecolor=series.colour,
+            markerfacecolor=series.colour if series.filled else "none",
+        )
+
+
+def _message(title: str, text: str) -> Figure:
+    """A figure that says why it is empty, so that a report always holds the same files."""
+    figure = Figure(figsize=(5.6, 1.8), layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_title(title)
+    axes.set_axis_off()
+    axes.text(0.5, 0.5, text, ha="center", va="center", color=GREY)
+    return figure
+
+
+FIGURES: Mapping[str, Callable[[RunResults], Figure]] = MappingProxyType(
+    {
+        "accuracy": paper_figure,
+        "accuracy_matrix": accuracy_figure,
+        "forgetting": forgetting_figure,
+        "growth": growth_figure,
+    }
+)
+"""Figures of a report by file stem, in the order of the page."""

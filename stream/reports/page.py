@@ -1,0 +1,64 @@
+"""report.html: the whole report in one file that loads nothing from anywhere."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from stream.reports.averages import averages
+from stream.reports.figures import FIGURES
+from stream.reports.render import as_svg
+from stream.reports.summary import DEFINITIONS, facts, megabytes, number
+from stream.reports.tables import task_notes
+from stream.results import ProofStatus, RunResults
+
+CAPTIONS: Mapping[str, str] = {
+    "accuracy": "Each task right after its own arrival, re-evaluated from the database.",
+    "accuracy_matrix": "One row per arrival, one column per task; an equal column is a task not forgotten.",
+    "forgetting": "Best earlier value minus the value now. Grey is 0; a task that has just arrived has none.",
+    "growth": "Counted from the stored tensors; the backbone counts as 1.",
+}
+TONES: Mapping[ProofStatus, str] = {
+    ProofStatus.PROVEN: "good",
+    ProofStatus.IN_PROGRESS: "open",
+    ProofStatus.NOT_COMPARABLE: "open",
+    ProofStatus.FORGOTTEN: "bad",
+}
+
+
+def page_html(results: RunResults, *, bert_base_growth: float | None) -> str:
+    """Return the page as text; figures are inline SVG in the reader's light or dark colours."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": number, "megabytes": megabytes, "notes": task_notes}
+    return environment.get_template("report.html").render(
+        run=results.run,
+        results=results,
+        averages=averages(results),
+        facts=facts(results, bert_base_growth=bert_base_growth),
+        tone=TONES[results.proof.status] if results.proof.num_done else "open",
+        points={point.position: point for point in results.growth.points},
+        figures=_figures(results),
+        settings=_settings(results.run.configuration) | _settings(results.run.environment),
+        definitions=DEFINITIONS,
+    )
+
+
+def _figures(results: RunResults) -> list[tuple[Markup, str]]:
+    # The SVG is made here from numbers and escaped names, so it goes into the page as it is.
+    return [(Markup(as_svg(draw, results, name)), CAPTIONS[name]) for name, draw in FIGURES.items()]
+
+
+def _settings(values: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        key: value if isinstance(value, str) else json.dumps(value, default=str)
+        for key, value in values.items()
+    }

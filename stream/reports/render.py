@@ -1,0 +1,55 @@
+"""Figures as bytes: PNG for files, SVG that takes its text colour from the page around it.
+
+The same results give the same bytes: no dates, no random identifiers.
+"""
+
+import re
+from collections.abc import Callable
+from io import BytesIO, StringIO
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from stream.reports.figures import INK
+from stream.results import RunResults
+
+SETTINGS: Any = {
+    "font.size": 9.0,
+    "font.family": "sans-serif",
+    "axes.titlesize": 10.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "task-stream",
+    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
+}
+PNG_DOTS_PER_INCH = 140
+
+
+def as_png(draw: Callable[[RunResults], Figure], results: RunResults) -> bytes:
+    """Return the figure as PNG on white."""
+    with matplotlib.rc_context(SETTINGS):
+        content = BytesIO()
+        draw(results).savefig(content, format="png", dpi=PNG_DOTS_PER_INCH)
+    return content.getvalue()
+
+
+def as_svg(draw: Callable[[RunResults], Figure], results: RunResults, prefix: str) -> str:
+    """Return the figure as an <svg> element to stand inside a page.
+
+    Its background is transparent and its ink the page's text colour; `prefix` keeps its identifiers apart
+    from those of other figures on the page.
+    """
+    with matplotlib.rc_context(SETTINGS):
+        content = StringIO()
+        draw(results).savefig(content, format="svg", transparent=True, metadata={"Date": None})
+    return _for_page(content.getvalue(), prefix)
+
+
+def _for_page(svg: str, prefix: str) -> str:
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
+    svg = re.sub(r'(url\(|href=")#', rf"\1#{prefix}-", svg)
+    return svg.replace(INK, "currentColor")

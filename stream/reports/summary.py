@@ -1,0 +1,245 @@
+"""The run in a few sentences, for the terminal and for summary.md."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from stream.metrics import WHY_NO_FORWARD_TRANSFER
+from stream.reports.averages import (
+    KINDS_OF_DATA,
+    Average,
+    averages,
+    forgetting_summary,
+    last_full_row,
+    served_tasks,
+)
+from stream.reports.tables import task_notes
+from stream.results import ProofStatus, RunResults
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fact:
+    """One line of the summary: what it is about, and the sentence."""
+
+    title: str
+    text: str
+
+
+def last_lines(results: RunResults, *, bert_base_growth: float | None) -> tuple[str, ...]:
+    """Return the lines a finished or interrupted run leaves on the terminal.
+
+    Arguments:
+        results: the run so far.
+        bert_base_growth: growth factor counted for the same tasks and method on bert-base-uncased, if known.
+    """
+    return tuple(f"{fact.title}: {fact.text}" for fact in facts(results, bert_base_growth=bert_base_growth))
+
+
+def facts(results: RunResults, *, bert_base_growth: float | None) -> tuple[Fact, ...]:
+    """Return the facts of a run; a run without a learned task has one."""
+    if not results.tasks:
+        return (Fact(title="Tasks", text=f"none of {len(results.run.task_names)} learned yet"),)
+    return (
+        *_unfinished(results),
+        *(
+            Fact(title=f"Average {_metric_name(avg)}", text=_average_text(results, avg))
+            for avg in averages(results)
+        ),
+        Fact(title="Forgetting", text=forgetting_text(results)),
+        Fact(title="Comparisons", text=comparisons_text(results)),
+        Fact(title="Proof", text=proof_text(results)),
+        Fact(title="Size", text=size_text(results, bert_base_growth)),
+        Fact(title="Data", text=data_text(results)),
+    )
+
+
+def _unfinished(results: RunResults) -> Iterator[Fact]:
+    learned, total = len(results.tasks), len(results.run.task_names)
+    if learned < total:
+        yield Fact(title="Tasks", text=f"{learned} of {total} learned so far")
+
+
+def _metric_name(average: Average) -> str:
+    return " and ".join(average.metrics)
+
+
+def _average_text(results: RunResults, average: Average) -> str:
+    kind = {"real": "complete real", "partial": "partial", "simulated": "simulated"}[average.data]
+    after = last_full_row(results)
+    arrivals = (
+        "" if after is None or after + 1 == len(results.run.task_names) else f" after arrival {after + 1}"
+    )
+    text = f"{number(average.value)} over {count(average.num_tasks, f'{kind} task')}{arrivals}"
+    beside = []
+    if average.paper_adapters is not None:
+        beside.append(f"the paper's adapters on BERT-base {number(average.paper_adapters)}")
+    if average.paper_fine_tuning is not None:
+        beside.append(f"its fine-tuning {number(average.paper_fine_tuning)}")
+    if average.bayes_accuracy is not None:
+        beside.append(f"at best {number(average.bayes_accuracy)} can be reached")
+    return f"{text} ({', '.join(beside)})" if beside else text
+
+
+def forgetting_text(results: RunResults) -> str:
+    """Return a sentence on forgetting over the whole triangle."""
+    summary = forgetting_summary(results)
+    if summary.largest is None or summary.largest_cell is None:
+        return "undefined before a second arrival"
+    if not summary.num_not_zero:
+        return f"exactly 0 in {_all(summary.num_cells)}"
+    after, on = summary.largest_cell
+    names = results.run.task_names
+    average = "" if summary.average is None else f"average {number(summary.average)}, "
+    return (
+        f"{average}largest {number(summary.largest)} ({names[on]} after {names[after]}); "
+        f"{summary.num_not_zero} of {count(summary.num_cells, 'cell')} differ from 0"
+    )
+
+
+def _all(num_cells: int) -> str:
+    return "the only cell" if num_cells == 1 else f"all {num_cells:,} cells"
+
+
+def comparisons_text(results: RunResults) -> str:
+    """Return how many comparisons were equal, and what happened to the others."""
+    proof = results.proof
+    others = [
+        f"{amount:,} {what}"
+        for amount, what in (
+            (proof.num_different, "different"),
+            (proof.num_not_comparable, "not comparable"),
+            (proof.num_expected - proof.num_done, "not made yet"),
+            (proof.num_changed_predictions, "predictions changed"),
+        )
+        if amount
+    ]
+    text = f"{proof.num_equal:,} of {proof.num_expected:,} comparisons equal"
+    return f"{text} ({', '.join(others)})" if others else text
+
+
+def proof_text(results: RunResults) -> str:
+    """Return what the comparisons prove, in one sentence."""
+    proof = results.proof
+    if not proof.num_done:
+        return "nothing has been compared yet"
+    match proof.status:
+        case ProofStatus.PROVEN:
+            return (
+                "proven bit for bit: every task still gives the logits, predictions and "
+                "value it gave when it was learned"
+            )
+        case ProofStatus.IN_PROGRESS:
+            return "in progress: equal so far"
+        case ProofStatus.NOT_COMPARABLE:
+            return (
+                "not comparable: some evaluations were made under another plan (device, threads, versions), "
+                "where digests differ anyway; values and predictions were compared instead"
+            )
+        case ProofStatus.FORGOTTEN if results.run.isolated:
+            return (
+                f"failed: {results.run.method} shares nothing between tasks, yet outputs changed; "
+                "python -m stream.verify names the first difference"
+            )
+        case ProofStatus.FORGOTTEN:
+            return (
+                f"forgotten: {results.run.method} shares tensors, so later tasks change what earlier ones use"
+            )
+
+
+def size_text(results: RunResults, bert_base_growth: float | None) -> str:
+    """Return the growth factor against separate models, the count on bert-base beside it if known."""
+    latest = results.growth.latest
+    if latest is None:
+        return "nothing is stored"
+    tasks = count(len(served_tasks(results)), "task")
+    beside = "" if bert_base_growth is None else f" (counted on bert-base-uncased: {bert_base_growth:.3f})"
+    return (
+        f"{latest.growth_factor:.3f} times the backbone for {tasks}{beside}, against "
+        f"{latest.separate_models_factor:.1f} times for separate models; "
+        f"{megabytes(latest.total_bytes)} in all"
+    )
+
+
+def data_text(results: RunResults) -> str:
+    """Return how many tasks are real, partial and simulated; the exceptions by name."""
+    parts = []
+    for data in KINDS_OF_DATA:
+        names = [task.name for task in results.tasks if task.data == data]
+        if names:
+            few = data != "real" and len(names) < len(results.tasks) and len(names) <= 8
+            parts.append(f"{len(names)} {data}" + (f" ({', '.join(names)})" if few else ""))
+    noted = sum(bool(task.notes) for task in results.tasks)
+    more = f"; notes on {count(noted, 'task')} in tasks.csv" if noted else ""
+    return ", ".join(parts) + more
+
+
+def summary_markdown(results: RunResults, *, bert_base_growth: float | None) -> str:
+    """Return summary.md: the facts, a table of tasks with the paper's figures, and the definitions."""
+    run = results.run
+    lines = [
+        f"# {run.name}: {run.suite}, {run.method} on {run.backbone}",
+        "",
+        *(f"- **{fact.title}**: {fact.text}." for fact in facts(results, bert_base_growth=bert_base_growth)),
+        "",
+        *_task_table(results),
+        "",
+        "## Definitions",
+        "",
+        *(f"- **{fact.title}**: {fact.text}" for fact in DEFINITIONS),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _task_table(results: RunResults) -> Iterator[str]:
+    yield "| task | data | metric | test | paper: adapters | paper: fine-tuning | notes |"
+    yield "|---|---|---|---|---|---|---|"
+    for task in results.tasks:
+        values = (task.test, task.paper_adapters, task.paper_fine_tuning)
+        notes = "; ".join(task_notes(task)).replace("|", "\\|").replace("\n", " ")
+        numbers = " | ".join("" if value is None else number(value) for value in values)
+        yield f"| {task.name} | {task.data} | {task.metric} | {numbers} | {notes} |"
+
+
+DEFINITIONS = (
+    Fact(
+        title="test",
+        text="R[p, p], re-evaluated from the database right after the task's own arrival; a fraction 0-1.",
+    ),
+    Fact(
+        title="forgetting",
+        text="best earlier value of the task minus its value now (Chaudhry et al. 2018); positive is worse, "
+        "undefined for the task that has just arrived.",
+    ),
+    Fact(title="forward transfer", text=f"{WHY_NO_FORWARD_TRANSFER}."),
+    Fact(
+        title="comparison",
+        text="a task's parameters are read back from the database after every arrival; logits, predictions "
+        "and value are compared with those in memory right after it was learned.",
+    ),
+    Fact(
+        title="size",
+        text="parameters of the backbone plus all tensors needed to serve the tasks now, over those of the "
+        "backbone, counted from what is stored; "
+        "separate models are one fine-tuned backbone and head per task.",
+    ),
+    Fact(
+        title="paper",
+        text="Houlsby et al. 2019, Table 2: BERT-base, mean test accuracy on splits that were not published.",
+    ),
+)
+"""What the numbers of a report mean, and where they come from."""
+
+
+def number(value: float | None) -> str:
+    """Return a fraction with three decimals, or a dash."""
+    return "-" if value is None else f"{value:.3f}"
+
+
+def count(amount: int, noun: str) -> str:
+    """Return "1 task", "17 tasks"."""
+    return f"{amount:,} {noun}" if amount == 1 else f"{amount:,} {noun}s"
+
+
+def megabytes(num_bytes: int) -> str:
+    """Return a size in MB (10^6 bytes)."""
+    return f"{num_bytes / 1e6:,.1f} MB"

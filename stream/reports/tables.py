@@ -1,0 +1,146 @@
+"""The four CSV files: fractions 0-1, true and false, and an empty cell with a note where nothing is known.
+
+Rows are generated one by one, so half a million comparisons need no memory beyond their records. Numbers are
+written so that reading them back gives the same float.
+"""
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from stream.growth import GrowthPoint
+from stream.reports.files import replacing
+from stream.results import Comparison, RunResults, TaskResult
+
+Value = str | int | float | bool | None
+
+FORGETTING_COLUMNS = (
+    *("after", "after_task", "on", "on_task", "metric", "value", "value_when_learned", "forgetting"),
+    *("changed_predictions", "digest_equal", "num_examples", "data", "notes"),
+)
+SIZE_COLUMNS = (
+    *("position", "task", "task_params", "adapter_params", "layer_norm_params", "head_params"),
+    *("other_params", "task_bytes", "total_params", "total_bytes", "growth_factor"),
+    *("separate_models_factor", "trained_fraction", "notes"),
+)
+TASK_COLUMNS = (
+    *("position", "task", "data", "num_train", "num_valid", "num_test", "num_labels"),
+    *("truncated_fraction", "metric", "test", "valid", "best_epoch", "seconds", "paper_adapters"),
+    *("paper_fine_tuning", "notes"),
+)
+
+
+def write_tables(results: RunResults, out: Path) -> tuple[Path, ...]:
+    """Write the four CSV files into the folder and return their paths. Raises UserError where it cannot."""
+    matrix_columns = ("after", "after_task", *results.matrix.names)
+    return (
+        write_table(out / "forgetting.csv", FORGETTING_COLUMNS, forgetting_rows(results)),
+        write_table(out / "accuracy_matrix.csv", matrix_columns, matrix_rows(results)),
+        write_table(out / "size.csv", SIZE_COLUMNS, size_rows(results)),
+        write_table(out / "tasks.csv", TASK_COLUMNS, task_rows(results)),
+    )
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> Path:
+    """Write one CSV file and return its path."""
+    with replacing(path) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(map(cell_text, row) for row in rows)
+    return path
+
+
+def cell_text(value: Value) -> str:
+    """Return the text of one cell; None is empty."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case _:
+            return str(value)
+
+
+def forgetting_rows(results: RunResults) -> Iterator[list[Value]]:
+    """Yield one row per comparison, ordered by (after, on)."""
+    by_position = {task.position: task for task in results.tasks}
+    rows = enumerate(results.matrix.forgetting_rows())
+    current, forgetting = next(rows, (0, ()))
+    for entry in results.comparisons:
+        while current < entry.after:
+            current, forgetting = next(rows)
+        yield _forgetting_row(results, entry, forgetting[entry.on], by_position[entry.on])
+
+
+def _forgetting_row(
+    results: RunResults, entry: Comparison, forgetting: float | None, task: TaskResult
+) -> list[Value]:
+    notes = [*_forgetting_notes(entry, forgetting), *task.notes]
+    return [
+        *(entry.after, results.run.task_names[entry.after], entry.on, task.name, entry.metric),
+        *(entry.value, entry.value_when_learned, forgetting, entry.changed_predictions),
+        *(entry.digest_equal, entry.num_examples, task.data, "; ".join(notes)),
+    ]
+
+
+def _forgetting_notes(entry: Comparison, forgetting: float | None) -> Iterator[str]:
+    if entry.after == entry.on:
+        yield "forgetting undefined: the task has just arrived"
+    elif forgetting is None:
+        yield "forgetting undefined: an earlier evaluation is missing"
+    if entry.digest_equal is None:
+        yield "digests not comparable: made under another evaluation plan"
+
+
+def matrix_rows(results: RunResults) -> Iterator[list[Value]]:
+    """Yield R[after, :] per arrival; cells above the diagonal are empty."""
+    names = results.matrix.names
+    for after, row in enumerate(results.matrix.rows):
+        yield [after, names[after], *row, *([None] * (len(names) - len(row)))]
+
+
+def size_rows(results: RunResults) -> Iterator[list[Value]]:
+    """Yield one row per learned task; a removed one stores nothing any more and says so."""
+    points = {point.position: point for point in results.growth.points}
+    for task in results.tasks:
+        point = points.get(task.position)
+        if point is None:
+            note = "removed: nothing of it is stored" if task.removed else "no parameters stored"
+            yield [task.position, task.name, *([None] * (len(SIZE_COLUMNS) - 3)), note]
+        else:
+            yield _size_row(point)
+
+
+def _size_row(point: GrowthPoint) -> list[Value]:
+    counts = point.counts
+    return [
+        *(point.position, point.task, counts.total, counts.adapter, counts.layer_norm, counts.head),
+        *(counts.other, point.task_bytes, point.total_params, point.total_bytes, point.growth_factor),
+        *(point.separate_models_factor, point.trained_fraction, None),
+    ]
+
+
+def task_rows(results: RunResults) -> Iterator[list[Value]]:
+    """Yield one row per learned task."""
+    for task in results.tasks:
+        yield [
+            *(task.position, task.name, task.data, task.num_train, task.num_valid, task.num_test),
+            *(task.num_labels, task.truncated_fraction, task.metric, task.test, task.valid),
+            *(task.best_epoch, task.seconds, task.paper_adapters, task.paper_fine_tuning),
+            "; ".join(task_notes(task)),
+        ]
+
+
+def task_notes(task: TaskResult) -> Iterator[str]:
+    """Yield the notes of a task: why a value is empty, then what is known about its data."""
+    if task.removed:
+        yield "removed from the stream"
+    if task.test is None:
+        yield "test empty: not evaluated yet"
+    if task.valid is None and not task.removed:
+        yield "valid empty: not learned yet"
+    if task.paper_adapters is None or task.paper_fine_tuning is None:
+        yield "the paper has no figure for this task"
+    if task.bayes_accuracy is not None:
+        yield f"best accuracy any classifier can reach: {task.bayes_accuracy:.3f}"
+    yield from task.notes

@@ -1,0 +1,37 @@
+"""Everything a run leaves in its output folder, written file by file under temporary names."""
+
+from pathlib import Path
+
+from stream.reports.figures import FIGURES
+from stream.reports.files import make_folder, replace_bytes
+from stream.reports.page import page_html
+from stream.reports.render import as_png
+from stream.reports.summary import summary_markdown
+from stream.reports.tables import write_tables
+from stream.results import RunResults
+
+
+def write_reports(
+    results: RunResults, out: Path, *, bert_base_growth: float | None = None
+) -> tuple[Path, ...]:
+    """Write CSV files, summary.md, figures and report.html into `out`; return their paths.
+
+    Works on a run at any stage, one without a learned task included; the set of files is always the same.
+
+    Arguments:
+        results: the run so far.
+        out: folder, made if it does not exist; files of an earlier report are replaced.
+        bert_base_growth: growth factor counted for the same tasks and method on bert-base-uncased, if known.
+
+    Raises:
+        UserError: the folder cannot be made or written.
+    """
+    make_folder(out)
+    tables = write_tables(results, out)
+    summary, page = out / "summary.md", out / "report.html"
+    replace_bytes(summary, summary_markdown(results, bert_base_growth=bert_base_growth).encode())
+    figures = tuple(out / f"{name}.png" for name in FIGURES)
+    for path in figures:
+        replace_bytes(path, as_png(FIGURES[path.stem], results))
+    replace_bytes(page, page_html(results, bert_base_growth=bert_base_growth).encode())
+    return (*tables, summary, *figures, page)
