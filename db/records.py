@@ -160,6 +160,8 @@ class ParametersRecord:
     num_trained: int
     """Number of parameters that were trained (own and shared)."""
     notes: tuple[str, ...] = ()
+    removed_at: datetime | None = None
+    """When the task was removed; the tensors are gone then, and the row is kept as evidence."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -198,3 +200,29 @@ class PlanRecord:
 
     sha256: str
     content: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Damage:
+    """One stored thing that is missing or is not what was recorded."""
+
+    run: str | None
+    """Name of the run; None where no run refers to it."""
+    position: int | None
+    """Position of the task concerned (`on` of an evaluation); None where there is none."""
+    what: str
+    """The damaged thing in words, such as `own parameters` or `evaluation (after 3, on 1, test)`."""
+    expected: str | None
+    """Recorded SHA-256 in hex; None where the row itself cannot be read."""
+    found: str | None
+    """SHA-256 of what is there now; None where nothing is."""
+
+    @property
+    def sentence(self) -> str:
+        """One sentence that names the thing and both hashes."""
+        where = "" if self.run is None else f" of run '{self.run}'"
+        where += "" if self.position is None else f", position {self.position}"
+        if self.found is None:
+            expected = self.expected or "unknown"
+            return f"Damaged: {self.what}{where}: missing or unreadable, expected SHA-256 {expected}."
+        return f"Damaged: {self.what}{where}: expected SHA-256 {self.expected}, found {self.found}."

@@ -1,0 +1,79 @@
+"""The ledger: everything one run did, committed row by row.
+
+Each method is one transaction: what it recorded is there after a SIGKILL, or none of it is. Rows never leave
+`db`; frozen records do. The methods lie in parts by noun: arrivals, tensors (parameters), evaluations,
+checkpoints, removal, integrity.
+"""
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from sqlalchemy import select, update
+
+from db.errors import ConfigurationError
+from db.ledger.arrivals import ArrivalRows
+from db.ledger.evaluations import EvaluationRows
+from db.ledger.integrity import Integrity
+from db.ledger.removal import Removal
+from db.ledger.tensors import ParameterRows
+from db.locks import is_lock_held
+from db.records import RunRecord, RunStatus
+from db.rows import decode_run, now, seen_run, stored_json, table_of
+from db.tables import RunRow
+
+
+class Ledger(ArrivalRows, ParameterRows, EvaluationRows, Removal, Integrity):
+    """Everything recorded about one run; made by `Database.create_run` or `Database.ledger`."""
+
+    def run(self) -> RunRecord:
+        """Return the run; one stored as running that no live process holds is `interrupted`.
+
+        Raises:
+            DamageError: the row cannot be read.
+        """
+        query = select(table_of(RunRow)).where(RunRow.id == self.run_id)
+        with self.storage.reading() as connection:
+            row = connection.execute(query).mappings().one()
+        stored = self.decoded(decode_run, row, "run row")
+        return seen_run(stored, partial(is_lock_held, self.storage.address))
+
+    def set_status(self, status: RunStatus, message: str = "") -> None:
+        """Record how the run stands.
+
+        Args:
+            status: `finished` also records the time; any other clears it.
+            message: why it failed; empty otherwise.
+        """
+        moment = now()
+        finished_at = moment if status is RunStatus.FINISHED else None
+        self._update(status=status.value, message=message, finished_at=finished_at, heartbeat_at=moment)
+
+    def heartbeat(self) -> None:
+        """Record a sign of life, for display only. Any thread may call it; a few times a minute is enough."""
+        self._update(heartbeat_at=now())
+
+    def require_configuration(self, configuration: Mapping[str, Any]) -> None:
+        """Check that the run was started with this configuration.
+
+        Args:
+            configuration: JSON-serialisable, as given to `create_run`.
+
+        Raises:
+            ConfigurationError: it was not; carries the difference by key.
+        """
+        recorded = self.run().configuration
+        wanted = json.loads(stored_json(dict(configuration)))
+        keys = sorted(recorded.keys() | wanted.keys())
+        difference = {
+            key: (recorded.get(key), wanted.get(key))
+            for key in keys
+            if (key in recorded, recorded.get(key)) != (key in wanted, wanted.get(key))
+        }
+        if difference:
+            raise ConfigurationError(self.name, difference)
+
+    def _update(self, **values: str | None) -> None:
+        with self.storage.writing() as connection:
+            connection.execute(update(table_of(RunRow)).where(RunRow.id == self.run_id).values(**values))

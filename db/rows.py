@@ -1,0 +1,206 @@
+"""Records become values of columns and back, and each row of results gets a digest.
+
+The digest protects against edits by accident (a value changed with an SQLite tool), not against an adversary,
+who could compute it too.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import Field, fields, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from math import isnan, nan
+from typing import Any, ClassVar, Protocol
+
+from sqlalchemy import Float, RowMapping, Table
+
+from db.records import (
+    CheckpointRecord,
+    EpochRecord,
+    EvaluationRecord,
+    Owner,
+    ParameterCounts,
+    ParametersRecord,
+    PlanRecord,
+    RunRecord,
+    RunStatus,
+    TaskRecord,
+)
+from db.tables import Base
+
+UNDIGESTED_COLUMNS = frozenset({"run_id", "row_sha256", "removed_at"})
+"""The run enters by name; removal comes later and changes nothing about what was measured."""
+
+
+class _Dataclass(Protocol):
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+
+def table_of(model: type[Base]) -> Table:
+    """Return the table behind a model."""
+    table = model.__table__
+    assert isinstance(table, Table)
+    return table
+
+
+def now() -> str:
+    """Return the present moment as stored text."""
+    return stored_moment(datetime.now(UTC))
+
+
+def stored_moment(moment: datetime) -> str:
+    """Return `moment` as ISO 8601 text in UTC."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def stored_json(value: object) -> str:
+    """Return `value` as JSON text with sorted keys."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def encode(record: _Dataclass) -> dict[str, Any]:
+    """Return the record's fields as values that a column can hold, under their own names."""
+    return {part.name: _plain(getattr(record, part.name)) for part in fields(record)}
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case StrEnum():
+            return value.value
+        case datetime():
+            return stored_moment(value)
+        case float():
+            # SQL has no NaN, and SQLite keeps no sign of zero.
+            return None if isnan(value) else float(value) + 0.0
+        case tuple() | list():
+            return stored_json(list(value))
+        case Mapping():
+            return stored_json(dict(value))
+    return value
+
+
+def encode_task(record: TaskRecord) -> dict[str, Any]:
+    """Return the columns of a task, without its run."""
+    return encode(record) | {"seed": str(record.seed)}
+
+
+def encode_parameters(record: ParametersRecord) -> dict[str, Any]:
+    """Return the columns of parameters, without run and digest; the counts get one column per kind."""
+    values = encode(record)
+    counts = values.pop("counts")
+    return values | {f"{kind}_params": number for kind, number in encode(counts).items()}
+
+
+def encode_evaluation(record: EvaluationRecord) -> dict[str, Any]:
+    """Return the columns of an evaluation, without run and digest."""
+    values = encode(record)
+    return {"after_position": values.pop("after"), "on_position": values.pop("on"), **values}
+
+
+def row_digest(table: Table, run: str, values: Mapping[str, Any] | RowMapping) -> bytes:
+    """Return the SHA-256 over table, run and all digested columns in canonical JSON, 32 bytes."""
+    digested = {
+        column.name: float(values[column.name])
+        if isinstance(column.type, Float) and isinstance(values[column.name], int)
+        else values[column.name]
+        for column in table.columns
+        if column.name not in UNDIGESTED_COLUMNS
+    }
+    # `repr` for what an edit may have put there, such as bytes: it differs from every recorded value.
+    text = json.dumps([table.name, run, digested], sort_keys=True, default=repr)
+    return hashlib.sha256(text.encode()).digest()
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _number(value: float | None) -> float:
+    return nan if value is None else value
+
+
+def decode_run(row: RowMapping) -> RunRecord:
+    """Return the run of a row, with the status as stored."""
+    values = _own(row, RunRecord)
+    return RunRecord(
+        **values
+        | {
+            "status": RunStatus(row["status"]),
+            "task_names": tuple(json.loads(row["task_names"])),
+            "configuration": json.loads(row["configuration"]),
+            "environment": json.loads(row["environment"]),
+            "created_at": datetime.fromisoformat(row["created_at"]),
+            "heartbeat_at": datetime.fromisoformat(row["heartbeat_at"]),
+            "finished_at": _moment(row["finished_at"]),
+        }
+    )
+
+
+def seen_run(stored: RunRecord, is_held: Callable[[str], bool]) -> RunRecord:
+    """Return the run as a reader sees it: running that nobody holds is interrupted."""
+    if stored.status is RunStatus.RUNNING and not is_held(stored.name):
+        return replace(stored, status=RunStatus.INTERRUPTED)
+    return stored
+
+
+def decode_task(row: RowMapping) -> TaskRecord:
+    """Return the task of a row."""
+    return TaskRecord(
+        **_own(row, TaskRecord)
+        | {
+            "labels": tuple(json.loads(row["labels"])),
+            "notes": tuple(json.loads(row["notes"])),
+            "seed": int(row["seed"]),
+            "removed_at": _moment(row["removed_at"]),
+        }
+    )
+
+
+def decode_epoch(row: RowMapping) -> EpochRecord:
+    """Return the epoch of a row."""
+    undefined = {"train_loss": _number(row["train_loss"]), "valid": _number(row["valid"])}
+    return EpochRecord(**_own(row, EpochRecord) | undefined)
+
+
+def decode_parameters(row: RowMapping) -> ParametersRecord:
+    """Return the parameters of a row."""
+    counts = {part.name: row[f"{part.name}_params"] for part in fields(ParameterCounts)}
+    return ParametersRecord(
+        **_own(row, ParametersRecord)
+        | {
+            "owner": Owner(row["owner"]),
+            "counts": ParameterCounts(**counts),
+            "valid": _number(row["valid"]),
+            "learned_value": _number(row["learned_value"]),
+            "notes": tuple(json.loads(row["notes"])),
+            "removed_at": _moment(row["removed_at"]),
+        }
+    )
+
+
+def decode_evaluation(row: RowMapping) -> EvaluationRecord:
+    """Return the evaluation of a row."""
+    return EvaluationRecord(
+        **_own(row, EvaluationRecord)
+        | {
+            "after": row["after_position"],
+            "on": row["on_position"],
+            "value": _number(row["value"]),
+            "secondary": json.loads(row["secondary"]),
+        }
+    )
+
+
+def decode_checkpoint(row: RowMapping) -> CheckpointRecord:
+    """Return the checkpoint of a row, with the path as stored."""
+    return CheckpointRecord(**_own(row, CheckpointRecord))
+
+
+def decode_plan(row: RowMapping) -> PlanRecord:
+    """Return the evaluation plan of a row."""
+    return PlanRecord(sha256=row["sha256"], content=json.loads(row["content"]))
+
+
+def _own(row: RowMapping, record: type[Any]) -> dict[str, Any]:
+    return {part.name: row[part.name] for part in fields(record) if part.name in row}

@@ -1,0 +1,169 @@
+"""Connections and transactions: one way to read, one way to write.
+
+SQLite runs with a write-ahead log, so readers and the one writer never wait for each other. Writers begin
+with BEGIN IMMEDIATE: a deferred transaction that reads first and writes later fails at once when another
+writer came between, whatever the busy timeout says. `synchronous=NORMAL` is enough here: a committed row
+survives the death of the process (SIGKILL), and after a power cut the database is consistent and at most the
+newest rows are missing, which a resumed run makes again. Files beside the database are synced one by one.
+"""
+
+import shutil
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, QueuePool, StaticPool, create_engine, event
+
+from db.address import Address
+from db.errors import ReadOnlyError
+from db.translation import translated_errors
+
+BUSY_TIMEOUT_MS = 30_000
+MAX_INLINE_BYTES = 64 * 2**20
+"""Larger blobs become files beside the database."""
+AUTOCHECKPOINT_PAGES = 1_000
+WAL_LIMIT_BYTES = 16 * 2**20
+"""A longer write-ahead log is folded back after the next commit and cut to this size."""
+CHECKPOINT_WAIT_MS = 100
+"""How long folding the log waits for readers before it is put off; a viewer must not hold up a run."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Storage:
+    """An open database with its folder; gives connections for one transaction each."""
+
+    address: Address
+    engine: Engine
+    read_only: bool
+    max_inline_bytes: int
+    write_lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    """Threads of this process queue here instead of polling SQLite's lock."""
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection on one consistent snapshot; it ends with the block, so the log can be folded."""
+        exclusive = self.write_lock if self.address.in_memory else threading.RLock()
+        with exclusive, translated_errors(self.address.shown), self._connection(writes=False) as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Give a connection whose changes are committed together at the end of the block, or not at all.
+
+        Raises:
+            ReadOnlyError: the database was opened for reading only.
+            LedgerError: as `translated_errors` says.
+        """
+        if self.read_only:
+            raise ReadOnlyError(
+                f"The database {self.address.shown} is open for reading only: "
+                "open it for writing to record anything."
+            )
+        with self.write_lock, translated_errors(self.address.shown):
+            with self._connection(writes=True) as connection:
+                yield connection
+            self._fold_long_log()
+
+    @contextmanager
+    def _connection(self, *, writes: bool) -> Iterator[Connection]:
+        with self.engine.connect() as connection:
+            connection = connection.execution_options(writes=writes)
+            with connection.begin():
+                yield connection
+
+    def close(self) -> None:
+        """Fold the log back into the file and close all connections."""
+        if not self.read_only:
+            with self.write_lock, suppress(sqlite3.Error):
+                self._fold_log()
+        self.engine.dispose()
+        if self.address.in_memory:
+            shutil.rmtree(self.address.folder, ignore_errors=True)
+
+    def _fold_long_log(self) -> None:
+        # SQLite's own automatic checkpoint never cuts the log while any reader is inside a transaction.
+        log = self._log_file
+        if log is not None and log.exists() and log.stat().st_size > WAL_LIMIT_BYTES:
+            with suppress(sqlite3.Error):
+                self._fold_log()
+
+    def _fold_log(self) -> None:
+        if self._log_file is None:
+            return
+        raw = self.engine.raw_connection()
+        try:
+            cursor = raw.cursor()
+            cursor.execute(f"PRAGMA busy_timeout = {CHECKPOINT_WAIT_MS}")
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        finally:
+            raw.close()
+
+    @property
+    def _log_file(self) -> Path | None:
+        file = self.address.file
+        return None if file is None else file.with_name(f"{file.name}-wal")
+
+
+def open_storage(address: Address, *, read_only: bool, max_inline_bytes: int = MAX_INLINE_BYTES) -> Storage:
+    """Return the storage at `address`; no connection is made yet."""
+    engine = _sqlite_engine(address, read_only) if address.is_sqlite else create_engine(address.url)
+    return Storage(address=address, engine=engine, read_only=read_only, max_inline_bytes=max_inline_bytes)
+
+
+def _sqlite_engine(address: Address, read_only: bool) -> Engine:
+    file = address.file
+    if file is None:
+        engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+    elif read_only:
+        engine = create_engine("sqlite://", creator=lambda: connect_read_only(file), poolclass=QueuePool)
+    else:
+        engine = create_engine(address.url)
+    event.listen(engine, "connect", _prepare_reader if read_only else _prepare_writer)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def connect_read_only(file: Path) -> sqlite3.Connection:
+    """Return a connection that never writes to `file` and never creates it.
+
+    A database in a folder that cannot be written has no room for the log's shared memory; if it has no log
+    either, nobody writes it and it is read as immutable.
+    """
+    options = {"uri": True, "timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}
+    try:
+        connection = sqlite3.connect(f"{file.as_uri()}?mode=ro", **options)  # type: ignore[call-overload]
+        connection.execute("SELECT 1 FROM sqlite_master").fetchall()
+    except sqlite3.OperationalError as error:
+        unwritable = error.sqlite_errorname.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY"))
+        if not unwritable or not file.exists() or file.with_name(f"{file.name}-wal").exists():
+            raise
+        connection = sqlite3.connect(f"{file.as_uri()}?mode=ro&immutable=1", **options)  # type: ignore[call-overload]
+    assert isinstance(connection, sqlite3.Connection)
+    return connection
+
+
+def _prepare_reader(connection: Any, _record: Any) -> None:
+    # isolation_level=None: the driver must not begin or commit behind SQLAlchemy's back.
+    connection.isolation_level = None
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    connection.execute("PRAGMA query_only = ON")
+
+
+def _prepare_writer(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT_PAGES}")
+    connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}")
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
