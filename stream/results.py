@@ -6,7 +6,9 @@ Reports, the dashboard, `watch` and the return value of `simulate` use it; it ho
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 
+from db.ledger import Ledger
 from db.records import (
     EpochRecord,
     EvaluationRecord,
@@ -119,6 +121,24 @@ class RunResults:
     epochs: tuple[EpochRecord, ...]
 
 
+def load_results(ledger: Ledger) -> RunResults:
+    """Return the results of a run as they stand in its ledger; removed tasks keep what they once gave.
+
+    It reads in many short transactions, so that a viewer never holds one open. While the run goes on they are
+    moments apart, and evaluations after an arrival that was not yet seen are left out.
+
+    Raises:
+        db.errors.DamageError: a row cannot be read.
+    """
+    return collect_results(
+        run=ledger.run(),
+        tasks=ledger.tasks(),
+        epochs=ledger.epochs(),
+        parameters=ledger.parameters(include_removed=True),
+        evaluations=tuple(chain.from_iterable(ledger.evaluations_by_arrival())),
+    )
+
+
 def collect_results(
     *,
     run: RunRecord,
@@ -128,8 +148,10 @@ def collect_results(
     evaluations: Sequence[EvaluationRecord],
 ) -> RunResults:
     """Return the results of a run from its records, which may come in any order and stop anywhere."""
-    tests = sorted((e for e in evaluations if e.split == TEST_SPLIT), key=lambda e: (e.after, e.on))
     stored = stored_tasks(tasks, parameters)
+    num_arrivals = max(stored, default=-1) + 1
+    seen = (e for e in evaluations if e.split == TEST_SPLIT and e.after < num_arrivals)
+    tests = sorted(seen, key=lambda e: (e.after, e.on))
     removed = frozenset(task.position for task in tasks if task.removed_at)
     matrix = AccuracyMatrix.from_cells(run.task_names, {(e.after, e.on): e.value for e in tests})
     comparisons = tuple(comparison(e, stored[e.on].own) for e in tests if e.on in stored)
@@ -144,7 +166,7 @@ def collect_results(
         comparisons=comparisons,
         matrix=matrix,
         growth=growth_curve(served, backbone_params=run.backbone_params, backbone_bytes=run.backbone_bytes),
-        proof=proof_of(comparisons, num_arrivals=max(stored, default=-1) + 1, removed=removed),
+        proof=proof_of(comparisons, num_arrivals=num_arrivals, removed=removed),
         epochs=tuple(sorted(epochs, key=lambda epoch: (epoch.position, epoch.attempt, epoch.epoch))),
     )
 

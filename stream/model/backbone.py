@@ -159,7 +159,10 @@ def _load_folder(
     name: str, folder: Path, device: torch.device, dtype: torch.dtype, pooling: Pooling | None
 ) -> Backbone:
     from transformers import AutoConfig, AutoModel, AutoTokenizer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # a bar of 0.1 s in every log file
+    logging.set_verbosity_error()
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         architecture = architecture_of(config, pooling=pooling)

@@ -1,0 +1,131 @@
+"""What the user asked for, resolved: one frozen value that is stored with the run and compared on `--resume`.
+
+Only command lines know it; every class below takes plain arguments.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from typing import Any
+
+from stream.errors import UserError
+from stream.learning.recipe import Recipe
+from stream.scheduler import Order
+from tasks import DataMode, Limits, did_you_mean
+
+
+class Preset(StrEnum):
+    """Budgets of data and training."""
+
+    QUICK = "quick"
+    """Capped data, about ten minutes for 17 tasks on two cores; the default on a CPU."""
+    STANDARD = "standard"
+    """All data, about 24 million training tokens for 17 tasks; the default on a GPU."""
+    PAPER = "paper"
+    """All data and the paper's epochs (Houlsby et al. 2019, Table 4)."""
+
+
+_LIMITS = {
+    Preset.QUICK: Limits(max_train=1000, max_valid=250, max_test=400),
+    Preset.STANDARD: Limits(),
+    Preset.PAPER: Limits(),
+}
+_RECIPES = {
+    Preset.QUICK: Recipe(token_budget=120_000, min_epochs=1, max_epochs=10),
+    Preset.STANDARD: Recipe(token_budget=1_500_000, min_epochs=2, max_epochs=30),
+    Preset.PAPER: Recipe(paper_epochs=True, token_budget=1_500_000, min_epochs=20),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunConfiguration:
+    """Everything that decides a run's numbers, apart from the machine."""
+
+    suite: str
+    tasks: tuple[str, ...] | None
+    data: DataMode
+    split_seed: int
+    order: Order
+    seed: int
+    backbone: str
+    method: str
+    adapter_size: int | None
+    """None: the backbone's default."""
+    preset: Preset
+    limits: Limits
+    recipe: Recipe
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, as stored."""
+        return asdict(self)
+
+    def default_name(self) -> str:
+        """Name of a run that was given none, e.g. `additional17-houlsby-quick`."""
+        suite = self.suite.rsplit("/", 1)[-1].removesuffix(".toml")
+        return f"{suite}-{self.method}-{self.preset}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Overrides:
+    """Single settings that the user put over the preset's; None leaves the preset's."""
+
+    max_train: int | None = None
+    max_test: int | None = None
+    num_epochs: int | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    max_length: int | None = None
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None and value <= 0:
+                option = "--epochs" if field.name == "num_epochs" else f"--{field.name.replace('_', '-')}"
+                raise UserError(f"{option} is {value}; it must be more than 0.")
+
+
+def preset_named(name: str) -> Preset:
+    """The preset of that name.
+
+    Raises:
+        UserError: there is none.
+    """
+    if name not in list(Preset):
+        raise UserError(f"There is no preset {name!r}; {did_you_mean(name, list(Preset))}")
+    return Preset(name)
+
+
+def limits_for(preset: Preset, overrides: Overrides) -> Limits:
+    """The preset's caps with the user's over them; a cap on the test split caps validation too."""
+    limits = _LIMITS[preset]
+    return Limits(
+        max_train=overrides.max_train or limits.max_train,
+        max_valid=overrides.max_test or limits.max_valid,
+        max_test=overrides.max_test or limits.max_test,
+    )
+
+
+def recipe_for(preset: Preset, overrides: Overrides) -> Recipe:
+    """The preset's training settings with the user's over them."""
+    recipe = asdict(_RECIPES[preset])
+    names = ("num_epochs", "batch_size", "learning_rate", "max_length")
+    chosen = {name: getattr(overrides, name) for name in names}
+    return Recipe(**{**recipe, **{name: value for name, value in chosen.items() if value is not None}})
+
+
+def difference(
+    stored: Mapping[str, Any], asked: Mapping[str, Any], prefix: str = ""
+) -> dict[str, tuple[Any, Any]]:
+    """Settings that differ between two configurations, each with (stored, asked); keys are dotted paths."""
+    differing: dict[str, tuple[Any, Any]] = {}
+    for key in sorted({*stored, *asked}):
+        before, now = _plain(stored.get(key)), _plain(asked.get(key))
+        if isinstance(before, Mapping) and isinstance(now, Mapping):
+            differing |= difference(before, now, prefix=f"{prefix}{key}.")
+        elif before != now:
+            differing[f"{prefix}{key}"] = (before, now)
+    return differing
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,189 @@
+"""From a configuration to a finished run: wires suite, backbone, learner, ledger and display together."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from db import ConfigurationError, Database, Ledger, LedgerError, RunExistsError
+from db.records import NewRun, RunRecord, RunStatus
+from stream.configuration import RunConfiguration, difference
+from stream.display import Display
+from stream.environment import describe_environment
+from stream.model.forecast import bert_base_growth
+from stream.learning.learner import Learner
+from stream.model.backbone import Backbone, load_backbone
+from stream.model.methods import Method, default_adapter_size, method_named
+from stream.model.precision import DeviceChoice, choose_device, choose_dtype
+from stream.reports import last_lines, write_reports
+from stream.results import RunResults
+from stream.scheduler import Order, TaskStream, order_names
+from stream.simulator import simulate
+from tasks import Suite, Task, TaskCard, load_task, open_suite
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """Where a run is kept and shown; none of it changes a number."""
+
+    database: str
+    data_home: Path | None
+    name: str | None
+    resume: bool
+    out: Path | None
+    device: DeviceChoice
+
+
+def run_session(configuration: RunConfiguration, place: Place, display: Display) -> RunResults:
+    """Start or continue the run, and leave its reports.
+
+    Raises:
+        UserError, TaskError, LedgerError: as the message says; what was committed stays.
+    """
+    suite = chosen_suite(configuration)
+    with Database.open(place.database) as database:
+        name = _run_name(database, configuration, place)
+        with database.acquire(name):
+            stored = database.ledger(name).run() if name in database.run_names() else None
+            backbone = _backbone(configuration.backbone, place.device, stored)
+            learner = make_learner(configuration, backbone)
+            stream = make_stream(configuration, suite, place.data_home)
+            ledger = _ledger(database, name, configuration, learner, stream, stored)
+            with _status_kept(ledger), display:
+                results = simulate(stream, learner, ledger, display)
+                out = place.out or Path("runs") / name
+                growth = bert_base_growth(results)
+                write_reports(results, out, bert_base_growth=growth)
+                lines = (*last_lines(results, bert_base_growth=growth), f"reports: {out}")
+                display.run_finished(results, lines)
+            return results
+
+
+def chosen_suite(configuration: RunConfiguration) -> Suite:
+    """The configured suite, restricted to the tasks asked for."""
+    suite = open_suite(configuration.suite)
+    return suite if configuration.tasks is None else suite.select(configuration.tasks)
+
+
+def make_method(configuration: RunConfiguration, backbone: Backbone) -> Method:
+    """The configured method; its adapter size is the backbone's default where none was asked for."""
+    size = configuration.adapter_size or default_adapter_size(backbone.architecture)
+    return method_named(configuration.method, adapter_size=size)
+
+
+def make_learner(configuration: RunConfiguration, backbone: Backbone) -> Learner:
+    """The learner of a configuration on a loaded backbone."""
+    return Learner(
+        backbone=backbone,
+        backbone_sha256=backbone.fingerprint(),
+        method=make_method(configuration, backbone),
+        recipe=configuration.recipe,
+    )
+
+
+def make_stream(configuration: RunConfiguration, suite: Suite, home: Path | None) -> TaskStream:
+    """The tasks of the suite in the configured order, loaded when they arrive."""
+    cards = {card.name: card for card in suite.cards}
+    load = partial(_load, cards, configuration, home)
+    by_size = configuration.order in (Order.SMALLEST_FIRST, Order.LARGEST_FIRST)
+    sizes = {name: len(load(name).train) for name in cards} if by_size else {}
+    names = order_names(tuple(cards), sizes, configuration.order, configuration.seed)
+    return TaskStream(names=names, run_seed=configuration.seed, load=load)
+
+
+def _load(cards: dict[str, TaskCard], configuration: RunConfiguration, home: Path | None, name: str) -> Task:
+    return load_task(
+        cards[name],
+        home=home,
+        mode=configuration.data,
+        limits=configuration.limits,
+        split_seed=configuration.split_seed,
+    )
+
+
+def _run_name(database: Database, configuration: RunConfiguration, place: Place) -> str:
+    """The name asked for, or the default one, with -2, -3 ... where that is taken and not resumed."""
+    taken = set(database.run_names())
+    if place.name is not None:
+        if place.name in taken and not place.resume:
+            raise RunExistsError(place.name)
+        return place.name
+    base = configuration.default_name()
+    if place.resume or base not in taken:
+        return base
+    return next(name for number in range(2, len(taken) + 3) if (name := f"{base}-{number}") not in taken)
+
+
+def _backbone(name: str, device_choice: DeviceChoice, stored: RunRecord | None) -> Backbone:
+    """The backbone on the device; a resumed run gets its own device kind, number format and threads back."""
+    if stored is None:
+        device = choose_device(device_choice)
+        return load_backbone(name, device=device, dtype=choose_dtype(device))
+    device = choose_device(stored.environment["device"] if device_choice == "auto" else device_choice)
+    torch.set_num_threads(stored.environment["num_threads"])
+    return load_backbone(name, device=device, dtype=getattr(torch, stored.environment["dtype"]))
+
+
+def _ledger(
+    database: Database,
+    name: str,
+    configuration: RunConfiguration,
+    learner: Learner,
+    stream: TaskStream,
+    stored: RunRecord | None,
+) -> Ledger:
+    new = _new_run(name, configuration, learner, stream)
+    if stored is None:
+        return database.create_run(new)
+    changed = difference(stored.configuration, new.configuration)
+    if stored.backbone_sha256 != new.backbone_sha256:
+        changed["backbone_sha256"] = (stored.backbone_sha256, new.backbone_sha256)
+    if changed:
+        raise ConfigurationError(name, changed)
+    ledger = database.ledger(name)
+    ledger.set_status(RunStatus.RUNNING)
+    return ledger
+
+
+def _new_run(name: str, configuration: RunConfiguration, learner: Learner, stream: TaskStream) -> NewRun:
+    backbone = learner.backbone
+    environment = describe_environment(backbone.device, backbone.dtype)
+    resolved: dict[str, Any] = {**configuration.to_json(), "method_options": dict(learner.method.options)}
+    return NewRun(
+        name=name,
+        suite=configuration.suite,
+        method=configuration.method,
+        isolated=learner.method.isolated,
+        task_names=stream.names,
+        backbone=backbone.name,
+        backbone_sha256=learner.backbone_sha256,
+        backbone_params=backbone.num_parameters,
+        backbone_bytes=backbone.num_bytes,
+        configuration=resolved,
+        environment={**environment, "backbone_files": dict(backbone.files)},
+    )
+
+
+@contextmanager
+def _status_kept(ledger: Ledger) -> Iterator[None]:
+    """Record how the run ended when it does not reach its end."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        ledger.set_status(RunStatus.INTERRUPTED)
+        raise
+    except BaseException as error:
+        _record_failure(ledger, f"{type(error).__name__}: {error}")
+        raise
+
+
+def _record_failure(ledger: Ledger, message: str) -> None:
+    try:
+        ledger.set_status(RunStatus.FAILED, message)
+    except LedgerError:
+        return  # the error on its way says more: the ledger itself may be what failed
+

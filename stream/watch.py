@@ -1,0 +1,171 @@
+"""Watch a run from another terminal: `python -m stream.watch --db URL --run NAME`.
+
+The database is opened read-only and every look is a few short reads, so a watcher neither blocks a run nor
+lets its log grow. What the run recorded is turned back into the events that its own display heard, each once;
+a look costs as much as the arrival under way, however long the stream.
+"""
+
+import argparse
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from db import Database, Ledger, UsageError
+from db.records import Owner, ParametersRecord, RunRecord, RunStatus, TaskRecord
+from stream.display import DisplayKind, open_display, print_picture
+from stream.display.protocol import Display
+from stream.errors import StreamError, UserError
+from stream.growth import GrowthCounter, StoredTask
+from stream.results import comparison, load_results, stored_tasks, task_result
+
+SECONDS_BETWEEN_LOOKS = 1.0
+
+
+@dataclass(kw_only=True, slots=True)
+class Follower:
+    """Tell a display what a ledger holds, and at every later look what came since.
+
+    It mirrors the loop in `stream.simulator`: `position` is the arrival under way, everything before it is
+    complete.
+    """
+
+    ledger: Ledger
+    display: Display
+    position: int = 0
+    announced: bool = False
+    """Whether the display knows the task that is under way."""
+    growth: GrowthCounter = field(init=False)
+    learned: dict[int, ParametersRecord] = field(default_factory=dict)
+    """Own parameters by position, removed ones included: what comparisons are made against."""
+
+    def begin(self) -> None:
+        """Show what the run has done so far. Raises DamageError where a row cannot be read."""
+        results = load_results(self.ledger)
+        self.display.run_started(results)
+        run = results.run
+        self.growth = GrowthCounter(backbone_params=run.backbone_params, backbone_bytes=run.backbone_bytes)
+        self.position = self.ledger.finished_arrivals()
+        records = self.ledger.parameters(include_removed=True)
+        self.learned = {record.position: record for record in records if record.owner is Owner.OWN}
+        stored = stored_tasks(self.ledger.tasks(), self.ledger.parameters())
+        for position in sorted(stored):
+            if position < self.position:
+                self.growth.add(stored[position])
+
+    def look(self) -> None:
+        """Show what came since the last look. Raises DamageError where a row cannot be read."""
+        tasks = {task.position: task for task in self.ledger.tasks()}
+        while self._look_at_arrival(tasks):
+            self.position += 1
+            self.announced = False
+
+    def _look_at_arrival(self, tasks: dict[int, TaskRecord]) -> bool:
+        """Show the arrival under way; True where it turns out to be complete."""
+        task = tasks.get(self.position)
+        if task is None:
+            return False
+        if not self.announced:
+            self.display.arrival_started(
+                task.position, task.name, task.data, task.num_train, len(task.labels)
+            )
+            self.announced = True
+        for epoch in self.ledger.epochs(self.position):
+            self.display.epoch_finished(epoch)
+        records = {record.owner: record for record in self.ledger.parameters(self.position)}
+        if Owner.OWN not in records:
+            return False
+        self.learned[self.position] = records[Owner.OWN]
+        served = {position for position in range(self.position + 1) if not tasks[position].removed_at}
+        value = self._look_at_row(served)
+        if served:
+            return False
+        stored = StoredTask(name=task.name, own=records[Owner.OWN], shared=records.get(Owner.SHARED))
+        self.display.arrival_finished(task_result(task, stored, value), self.growth.add(stored))
+        return True
+
+    def _look_at_row(self, missing: set[int]) -> float | None:
+        """Show the cells of the row, striking them off `missing`; returns the diagonal one if it is there."""
+        value = None
+        for evaluation in self.ledger.evaluations(after=self.position):
+            if evaluation.split != "test" or evaluation.on not in self.learned:
+                continue
+            self.display.task_evaluated(comparison(evaluation, self.learned[evaluation.on]))
+            missing.discard(evaluation.on)
+            value = evaluation.value if evaluation.on == self.position else value
+        return value
+
+
+def follow(ledger: Ledger, display: Display, wait: Callable[[], None]) -> RunRecord:
+    """Show a run until it ends, with `wait()` between looks; return how it ended.
+
+    Raises DamageError where a row cannot be read.
+    """
+    follower = Follower(ledger=ledger, display=display)
+    follower.begin()
+    while (run := ledger.run()).status is RunStatus.RUNNING:
+        follower.look()
+        wait()
+    results = load_results(ledger)
+    display.run_finished(results, (f"The run '{run.name}' is {results.run.status.value}.",))
+    return results.run
+
+
+def latest_run(database: Database, name: str | None) -> str:
+    """Return the run to watch: the named one, or the one that was created last.
+
+    Raises UserError where the database holds no runs.
+    """
+    if name is not None:
+        return name
+    names = database.run_names()
+    if not names:
+        raise UserError("the database holds no runs yet; start one with python -m stream.run")
+    return names[-1]
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line of `python -m stream.watch`."""
+    result = argparse.ArgumentParser(
+        prog="python -m stream.watch",
+        description="Watch a run from another terminal; the database is only read.",
+    )
+    result.add_argument("--db", default="sqlite:///runs.db", metavar="URL", help="default: %(default)s")
+    result.add_argument("--run", metavar="NAME", help="default: the run that was created last")
+    result.add_argument("--once", action="store_true", help="print one picture and exit")
+    result.add_argument("--display", choices=("auto", "dashboard", "plain"), default="auto")
+    return result
+
+
+def watch(database: Database, name: str, *, once: bool, display: DisplayKind) -> None:
+    """Show the run, once or until it ends. Raises UnknownRunError where there is none of that name."""
+    ledger = database.ledger(name)
+    if once:
+        print_picture(load_results(ledger))
+        return
+    age = (datetime.now(UTC) - ledger.run().created_at).total_seconds()
+    with open_display(display, elapsed_seconds=age) as shown:
+        follow(ledger, shown, wait=lambda: time.sleep(SECONDS_BETWEEN_LOOKS))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code: 0, 2 for the user's mistakes, 130 after Ctrl-C."""
+    options = parser().parse_args(arguments)
+    # A plain `kill` leaves the alternate screen as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with Database.open(options.db, read_only=True) as database:
+            name = latest_run(database, options.run)
+            watch(database, name, once=options.once, display=options.display)
+    except KeyboardInterrupt:
+        return 130
+    except (UsageError, StreamError) as error:
+        print(error, file=sys.stderr)
+        return error.exit_code if isinstance(error, StreamError) else 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
