@@ -66,13 +66,15 @@ def _heat_map(
     label: str,
 ) -> Figure:
     if not np.isfinite(cells).any():
-        return _message(title, "no value is defined yet")
+        return _message(
+            title, "undefined before " + ("a second arrival" if len(cells) else "the first arrival")
+        )
     num_tasks = len(cells)
     inches = float(np.clip(0.42 * num_tasks, 2.2, 7.5))
     figure = Figure(figsize=(inches + 3.2, inches + 1.8), layout="constrained")
     axes = figure.add_subplot()
     image = axes.imshow(cells, cmap=colours, vmin=limits[0], vmax=limits[1], interpolation="nearest")
-    axes.set(title=title, xlabel="evaluated task", ylabel="after learning")
+    axes.set(title=_titled(results, title), xlabel="evaluated task", ylabel="after learning")
     _name_ticks(axes, results, num_tasks)
     if num_tasks <= MAX_NAMED_TASKS:
         _write_cells(axes, cells, lambda value: _ink_on(image.to_rgba(np.array([value]))[0]))
@@ -92,16 +94,27 @@ def _name_ticks(axes: Axes, results: RunResults, num_tasks: int) -> None:
 
 
 def _labels(results: RunResults) -> list[str]:
-    """Task names; whatever is not complete real data says so."""
-    data = {task.position: task for task in results.tasks}
-    return [_label(name, data.get(position)) for position, name in enumerate(results.run.task_names)]
+    """Names of all tasks of the stream; those that are not complete real data say so."""
+    labels = dict(enumerate(results.run.task_names))
+    labels |= {task.position: _label(results, task) for task in results.tasks}
+    return list(labels.values())
 
 
-def _label(name: str, task: TaskResult | None) -> str:
-    marks = [] if task is None or task.data == "real" else [task.data]
-    if task is not None and task.removed:
-        marks.append("removed")
-    return f"{name} ({', '.join(marks)})" if marks else name
+def _label(results: RunResults, task: TaskResult) -> str:
+    marks = [] if task.data == "real" or _only_kind(results) else [task.data]
+    marks += ["removed"] if task.removed else []
+    return f"{task.name} ({', '.join(marks)})" if marks else task.name
+
+
+def _only_kind(results: RunResults) -> str | None:
+    """The kind of data of all tasks, told once in the title where it is not real."""
+    kinds = {task.data for task in results.tasks}
+    return kinds.pop() if len(kinds) == 1 else None
+
+
+def _titled(results: RunResults, title: str) -> str:
+    kind = _only_kind(results)
+    return title if kind in (None, "real") else f"{title}\nall tasks {kind}"
 
 
 def _write_cells(axes: Axes, cells: Cells, ink: Callable[[float], str]) -> None:
@@ -141,8 +154,8 @@ def growth_figure(results: RunResults) -> Figure:
         )
     axes.set(title=title, xlabel="tasks arrived", ylabel="parameters / backbone parameters")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_ylim(bottom=0)
-    axes.margins(x=0.09)
+    axes.set_xlim(0, 1.12 * max(arrivals[-1], 2))
+    axes.set_ylim(0, 1.15 * max(factors[-1] for _, factors, _, _ in curves))
     axes.legend(loc="upper left", frameon=False)
     axes.grid(axis="y", alpha=0.3)
     return figure
@@ -163,12 +176,11 @@ def paper_figure(results: RunResults) -> Figure:
     figure = Figure(figsize=(7.6, height), layout="constrained")
     axes = figure.add_subplot()
     for series in _series(tasks):
-        _draw_series(axes, series)
-    axes.set(
-        title=title, xlabel="test metric (0-1)", ylabel="" if named else "position in the stream", xlim=(0, 1)
-    )
+        _draw_series(axes, series, size=6 if named else 2.5)
+    axes.set(title=_titled(results, title), xlabel="test metric (0-1)", xlim=(0, 1))
+    axes.set_ylabel("" if named else "task, in order of arrival")
     if named:
-        axes.set_yticks(range(len(tasks)), [_label(task.name, task) for task in tasks])
+        axes.set_yticks(range(len(tasks)), [_label(results, task) for task in tasks])
     axes.set_ylim(len(tasks) - 0.5, -0.5)
     axes.grid(axis="both" if named else "x", alpha=0.25)
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
@@ -208,7 +220,7 @@ def _only(values: Sequence[float | None], chosen: Sequence[bool]) -> list[float 
     return [value if is_chosen else None for value, is_chosen in zip(values, chosen, strict=True)]
 
 
-def _draw_series(axes: Axes, series: Series) -> None:
+def _draw_series(axes: Axes, series: Series, size: float) -> None:
     known = [(value, place) for place, value in enumerate(series.values) if value is not None]
     if known:
         axes.plot(
@@ -216,7 +228,7 @@ def _draw_series(axes: Axes, series: Series) -> None:
             label=series.label,
             linestyle="none",
             marker=series.marker,
-            markersize=11 if series.marker == "|" else 6,
+            markersize=2 * size if series.marker == "|" else size,
             markeredgecolor=series.colour,
             markerfacecolor=series.colour if series.filled else "none",
         )

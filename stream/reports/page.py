@@ -11,7 +11,7 @@ from markupsafe import Markup
 from stream.reports.averages import averages
 from stream.reports.figures import FIGURES
 from stream.reports.render import as_svg
-from stream.reports.summary import DEFINITIONS, facts, megabytes, number
+from stream.reports.summary import DEFINITIONS, facts, megabytes, number, paper_figures
 from stream.reports.tables import task_notes
 from stream.results import ProofStatus, RunResults
 
@@ -38,11 +38,17 @@ def page_html(results: RunResults, *, bert_base_growth: float | None) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "megabytes": megabytes, "notes": task_notes}
+    environment.filters |= {
+        "number": number,
+        "megabytes": megabytes,
+        "notes": task_notes,
+        "paper": paper_figures,
+    }
     return environment.get_template("report.html").render(
         run=results.run,
         results=results,
         averages=averages(results),
+        any_simulated=any(task.bayes_accuracy is not None for task in results.tasks),
         facts=facts(results, bert_base_growth=bert_base_growth),
         tone=TONES[results.proof.status] if results.proof.num_done else "open",
         points={point.position: point for point in results.growth.points},

@@ -11,7 +11,7 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
-from stream.reports.figures import INK
+from stream.reports.figures import BLUE, GREEN, INK, ORANGE
 from stream.results import RunResults
 
 SETTINGS: Any = {
@@ -25,6 +25,13 @@ SETTINGS: Any = {
     **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
 }
 PNG_DOTS_PER_INCH = 140
+PAGE_COLOURS = {
+    INK: "currentColor",
+    BLUE: "var(--blue)",
+    ORANGE: "var(--orange)",
+    GREEN: "var(--green)",
+}
+"""Colours of lines and text that the page sets, lighter ones on a dark page; those of cells stay."""
 
 
 def as_png(draw: Callable[[RunResults], Figure], results: RunResults) -> bytes:
@@ -38,8 +45,8 @@ def as_png(draw: Callable[[RunResults], Figure], results: RunResults) -> bytes:
 def as_svg(draw: Callable[[RunResults], Figure], results: RunResults, prefix: str) -> str:
     """Return the figure as an <svg> element to stand inside a page.
 
-    Its background is transparent and its ink the page's text colour; `prefix` keeps its identifiers apart
-    from those of other figures on the page.
+    Its background is transparent, its lines and text have the page's colours; `prefix` keeps its identifiers
+    apart from those of other figures on the page.
     """
     with matplotlib.rc_context(SETTINGS):
         content = StringIO()
@@ -52,4 +59,6 @@ def _for_page(svg: str, prefix: str) -> str:
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
     svg = re.sub(r'(url\(|href=")#', rf"\1#{prefix}-", svg)
-    return svg.replace(INK, "currentColor")
+    for colour, name in PAGE_COLOURS.items():
+        svg = svg.replace(colour.lower(), name)
+    return svg

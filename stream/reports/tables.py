@@ -127,8 +127,13 @@ def task_rows(results: RunResults) -> Iterator[list[Value]]:
             *(task.position, task.name, task.data, task.num_train, task.num_valid, task.num_test),
             *(task.num_labels, task.truncated_fraction, task.metric, task.test, task.valid),
             *(task.best_epoch, task.seconds, task.paper_adapters, task.paper_fine_tuning),
-            "; ".join(task_notes(task)),
+            "; ".join([*_bayes_note(task), *task_notes(task)]),
         ]
+
+
+def _bayes_note(task: TaskResult) -> Iterator[str]:
+    if task.bayes_accuracy is not None:
+        yield f"best accuracy any classifier can reach: {task.bayes_accuracy:.3f}"
 
 
 def task_notes(task: TaskResult) -> Iterator[str]:
@@ -141,6 +146,4 @@ def task_notes(task: TaskResult) -> Iterator[str]:
         yield "valid empty: not learned yet"
     if task.paper_adapters is None or task.paper_fine_tuning is None:
         yield "the paper has no figure for this task"
-    if task.bayes_accuracy is not None:
-        yield f"best accuracy any classifier can reach: {task.bayes_accuracy:.3f}"
     yield from task.notes

@@ -133,4 +133,4 @@ def made_results(
 
 
 def _own_value(changes: Mapping[tuple[int, int], float], position: int) -> float:
-    return changes.get((position, position), 0.5 + 0.01 * position)
+    return changes.get((position, position), 0.5 + 0.01 * (position % 50))

@@ -1,13 +1,18 @@
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
-from db.records import Owner
+from db import Database, Ledger
+from db.records import NewRun, Owner, PlanRecord
 from stream.results import (
     ProofStatus,
     RunResults,
     collect_results,
     comparison,
+    load_results,
     proof_of,
     stored_tasks,
     task_result,
@@ -159,3 +164,74 @@ def test_notes_of_data_and_training_are_joined() -> None:
 def growth_of(results: RunResults) -> float:
     assert results.growth.latest is not None
     return results.growth.latest.growth_factor
+
+
+def test_evaluations_after_an_arrival_not_yet_seen_are_left_out() -> None:
+    """A viewer that reads while the run writes sees no more comparisons than are expected."""
+    results = collect_results(
+        run=made_run("ab"),
+        tasks=[made_task(0, "a")],
+        epochs=[],
+        parameters=[made_parameters(0, 0.5)],
+        evaluations=[made_evaluation(0, 0, 0.5), made_evaluation(1, 0, 0.5)],
+    )
+    assert (results.proof.num_done, results.proof.num_expected) == (1, 1)
+    assert results.matrix.rows == ((0.5,),)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    run = made_run("abc")
+    fixed = {field.name: getattr(run, field.name) for field in fields(NewRun)}
+    with Database.open(f"sqlite:///{tmp_path}/runs.db") as database:
+        yield database.create_run(NewRun(**fixed))
+
+
+def learn(ledger: Ledger, position: int, value: float) -> None:
+    """Record one arrival with hashes that fit its bytes."""
+    content, predictions = f"tensors {position}".encode(), f"predictions {position}".encode()
+    learned = replace(
+        made_parameters(position, value),
+        sha256=hash_of(content),
+        num_bytes=len(content),
+        learned_logits_sha256=hash_of(f"logits {position}".encode()),
+        learned_predictions_sha256=hash_of(predictions),
+        recipe_sha256=hash_of(b"recipe"),
+        plan_sha256=hash_of(b"plan"),
+    )
+    ledger.record_task(made_task(position, "abc"[position]))
+    ledger.record_parameters([(learned, content)], predictions)
+
+
+def evaluate(ledger: Ledger, after: int, on: int, value: float) -> None:
+    predictions = f"predictions {on}".encode()
+    evaluation = replace(
+        made_evaluation(after, on, value),
+        logits_sha256=hash_of(f"logits {on}".encode()),
+        predictions_sha256=hash_of(predictions),
+        plan_sha256=hash_of(b"plan"),
+    )
+    ledger.record_evaluation(evaluation, predictions)
+
+
+def hash_of(content: bytes) -> str:
+    return sha256(content).hexdigest()
+
+
+def test_results_from_a_ledger(ledger: Ledger) -> None:
+    """What was recorded comes back as results; a task removed later keeps its comparisons."""
+    assert load_results(ledger).tasks == ()
+    ledger.record_plan(PlanRecord(sha256=hash_of(b"plan"), content={"threads": 1}))
+    learn(ledger, 0, 0.5)
+    evaluate(ledger, 0, 0, 0.5)
+    learn(ledger, 1, 0.6)
+    evaluate(ledger, 1, 0, 0.5)
+    evaluate(ledger, 1, 1, 0.6)
+    results = load_results(ledger)
+    assert results.matrix.rows == ((0.5,), (0.5, 0.6))
+    assert (results.proof.num_equal, results.proof.status) == (3, ProofStatus.PROVEN)
+    ledger.remove(0)
+    without = load_results(ledger)
+    assert [task.removed for task in without.tasks] == [True, False]
+    assert without.proof == results.proof
+    assert [point.task for point in without.growth.points] == ["b"]
