@@ -105,11 +105,12 @@ def follow(ledger: Ledger, display: Display, wait: Callable[[], None]) -> RunRec
     """
     follower = Follower(ledger=ledger, display=display)
     follower.begin()
-    while (run := ledger.run()).status is RunStatus.RUNNING:
+    while ledger.run().status is RunStatus.RUNNING:
         follower.look()
         wait()
+    follower.look()
     results = load_results(ledger)
-    display.run_finished(results, (f"The run '{run.name}' is {results.run.status.value}.",))
+    display.run_finished(results, (f"The run '{results.run.name}' is {results.run.status.value}.",))
     return results.run
 
 

@@ -4,7 +4,7 @@ import os
 import sys
 from typing import Literal, TextIO
 
-from stream.display.export import export_picture
+from stream.display.export import export_picture, print_picture
 from stream.display.plain import PlainDisplay
 from stream.display.protocol import Display, TrainingProgress
 from stream.display.quiet import QuietDisplay
@@ -24,23 +24,31 @@ __all__ = [
     "TrainingProgress",
     "export_picture",
     "open_display",
+    "print_picture",
 ]
 
 
-def open_display(kind: DisplayKind, *, output: TextIO | None = None, errors: TextIO | None = None) -> Display:
+def open_display(
+    kind: DisplayKind,
+    *,
+    output: TextIO | None = None,
+    errors: TextIO | None = None,
+    elapsed_seconds: float = 0.0,
+) -> Display:
     """Return the display of that kind, to be used as a context manager around the loop.
 
     `auto` is the dashboard where `output` (standard output by default) is a terminal that can show one, and
-    plain lines elsewhere. `errors` is standard error by default.
+    plain lines elsewhere. `errors` is standard error by default. `elapsed_seconds` is how long the run has
+    been going on already, for one that joins it later.
     """
     output, errors = output or sys.stdout, errors or sys.stderr
     if kind == "auto":
         kind = "dashboard" if _can_draw(output) else "plain"
     if kind == "dashboard":
-        return Dashboard(output=output, errors=errors)
+        return Dashboard(output=output, errors=errors, elapsed_seconds=elapsed_seconds)
     if kind == "quiet":
         return QuietDisplay(output=output, errors=errors)
-    return PlainDisplay(output=output)
+    return PlainDisplay(output=output, elapsed_seconds=elapsed_seconds)
 
 
 def _can_draw(output: TextIO) -> bool:

@@ -19,6 +19,7 @@ from stream.display.panels import (
     header,
     notice_lines,
     now_lines,
+    now_panel,
     proof_panel,
     status_lines,
 )
@@ -98,8 +99,7 @@ def _side_by_side(state: StreamState, width: int, height: int, now: float, side:
 
 def _side(state: StreamState, width: int, height: int) -> Lines:
     """Now, forgetting and notices; growth as a bar is left to its chart."""
-    now = now_lines(state, width)
-    lines = [heading("now" if state.ended_at is None else "end", width), *now] if now else []
+    lines = now_panel(state, width)
     lines += epoch_table(state, width, min(9, height - len(lines) - 12))
     lines += _after_gap(proof_panel(state, width)) if lines else proof_panel(state, width)
     lines += _after_gap(data_panel(state, width))

@@ -5,7 +5,6 @@ whichever fits for the whole stream; where not even that does, the last rows and
 heading counts the hidden ones. Colours repeat what the digits say (viridis, readable for the colour-blind).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,7 +12,7 @@ from rich.color import Color
 from rich.style import Style
 from rich.text import Text
 
-from stream.display.state import StreamState
+from stream.display.state import Row, StreamState
 from stream.display.text import DATA_TAGS, Lines, heading, line, plural
 
 MIN_LABEL, TAG = 22, 5
@@ -49,12 +48,14 @@ def heat_map(state: StreamState, width: int, height: int) -> Lines:
     digits = len(str(state.num_tasks))
     figures = _figure_width(state, window, width) > 0
     lines = [_heading(state, window, width), _column_numbers(state, window, width)]
+    learned = tuple(value_at(state, on, on) for on in window.columns)
     for after in window.rows:
-        cells = [_cell(state, after, on, window.cell) for on in window.columns if on <= after]
-        label = _label(state, after, window.label, digits)
-        parts = [label, *cells]
+        values = tuple(value_at(state, after, on) for on in window.columns if on <= after)
+        cells = _cells(values, learned[: len(values)], window.cell, after < state.num_finished)
+        parts = [_label(state, after, window.label, digits), cells]
         if figures:
-            parts += [Text(" " * (window.cell * (len(window.columns) - len(cells)))), _figure(state, after)]
+            gap = window.cell * len(window.columns) - cells.cell_len
+            parts += [Text(" " * gap), _figure(state, after)]
         lines.append(line(*parts, width=width))
     return lines
 
@@ -161,15 +162,18 @@ def _label(state: StreamState, position: int, width: int, digits: int) -> Text:
     return Text.assemble(*parts)
 
 
-def _cell(state: StreamState, after: int, on: int, width: int) -> Text:
-    value = value_at(state, after, on)
-    if value is None:
-        return Text(("·" if after < state.num_finished else " ").rjust(width), "dim")
-    learned = value_at(state, on, on)
-    style = shade(round(max(0.0, min(1.0, value)) * (NUM_SHADES - 1)))
-    if learned is not None and value < learned:
-        style += Style(underline=True, bold=True)
-    return Text(_digits(value, width), style)
+@lru_cache(maxsize=512)
+def _cells(values: Row, learned: Row, width: int, is_finished: bool) -> Text:
+    """The cells of one row; a finished one never changes, so it is drawn once and not at every refresh."""
+    text = Text()
+    for value, first in zip(values, learned, strict=True):
+        if value is None:
+            text.append(("·" if is_finished else " ").rjust(width), "dim")
+            continue
+        style = shade(round(max(0.0, min(1.0, value)) * (NUM_SHADES - 1)))
+        is_lower = first is not None and value < first
+        text.append(_digits(value, width), style + Style(underline=True, bold=True) if is_lower else style)
+    return text
 
 
 def _digits(value: float, width: int) -> str:
@@ -201,8 +205,8 @@ def shade(level: int) -> Style:
 def value_at(state: StreamState, after: int, on: int) -> float | None:
     """R[after, on], the row under way included."""
     if after < state.num_finished:
-        rows: Sequence[tuple[float | None, ...]] = state.matrix.rows
-        return rows[after][on] if on < len(rows[after]) else None
+        row = state.matrix.rows[after]
+        return row[on] if on < len(row) else None
     is_row = state.current is not None and state.current.position == after
     return state.row[on] if is_row and on < len(state.row) else None
 

@@ -24,6 +24,7 @@ from stream.display.text import (
     rough_duration,
     signed_forgetting,
     sparkline,
+    wrapped_fields,
 )
 from stream.results import ProofStatus
 
@@ -83,18 +84,29 @@ def work_seconds(state: StreamState) -> float:
 
 
 def now_lines(state: StreamState, width: int) -> Lines:
-    """Two lines on the arrival under way; none once the run has ended."""
+    """Two lines on the arrival under way, what does not fit left out; at most one once the run has ended."""
+    return [fields(parts, width) for parts in _now(state)]
+
+
+def now_panel(state: StreamState, width: int) -> Lines:
+    """The same below a heading and complete, on as many lines as it takes."""
+    lines = [text for parts in _now(state) for text in wrapped_fields(parts, width)]
+    return [heading("now" if state.ended_at is None else "end", width), *lines] if lines else []
+
+
+def _now(state: StreamState) -> list[Sequence[Text | str]]:
+    """The arrival as fields, and what happens in it as fields."""
     current = state.current
     if state.ended_at is not None:
-        return [line((state.run.message, "red"), width=width)] if state.run.message else []
+        return [[Text(state.run.message, "red")]] if state.run.message else []
     if current is None:
         names = state.run.task_names[state.num_finished : state.num_finished + 1]
-        return [line("next ", (name, "bold"), width=width) for name in names]
-    title = Text.assemble((f"{current.position + 1} ", "dim"), (current.name, "bold"))
-    about = [title, data_word(current.data)] if current.data else [title]
+        return [[Text.assemble("next ", (name, "bold"))] for name in names]
+    about = [Text.assemble((f"{current.position + 1} ", "dim"), (current.name, "bold"))]
+    about += [data_word(current.data)] if current.data else []
     if current.num_train is not None and current.num_labels is not None:
         about += [Text(plural(current.num_train, "example")), Text(f"{current.num_labels:,} classes")]
-    return [fields(about, width), fields(doing(state, current), width)]
+    return [about, doing(state, current)]
 
 
 def data_word(data: str) -> Text:
@@ -228,7 +240,7 @@ def proof_panel(state: StreamState, width: int) -> Lines:
     texts = [proof_text(state), forgetting_text(state), *([average] if average else [])]
     if state.proof.num_not_comparable or state.proof.num_different:
         texts.append(Text(plural(state.proof.num_changed_predictions, "changed prediction")))
-    return [heading("forgetting", width), *(fields([text], width) for text in texts)]
+    return [heading("proof", width), *(fields([text], width) for text in texts)]
 
 
 def growth_panel(state: StreamState, width: int, height: int) -> Lines:

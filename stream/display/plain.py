@@ -16,7 +16,7 @@ from stream.display.state import CurrentArrival, StreamState, seconds_left
 from stream.display.text import duration, factor, percent, plural, rough_duration, signed_forgetting
 from stream.display.writer import LineWriter
 from stream.growth import GrowthPoint
-from stream.results import Comparison, Proof, RunResults, TaskResult
+from stream.results import Comparison, Proof, RunResults, TaskResult, proof_of
 
 SECONDS_BETWEEN_PROGRESS = 30.0
 """A long epoch shows a sign of life this often, and no more often."""
@@ -28,17 +28,23 @@ class PlainDisplay:
     Arguments:
         output: where lines go.
         clock: any monotonic clock, in seconds.
+        elapsed_seconds: how long the run has been going on already.
     """
 
-    def __init__(self, *, output: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        output: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        elapsed_seconds: float = 0.0,
+    ) -> None:
         self._writer = LineWriter(output or sys.stdout)
         self._clock = clock
-        self._started_at = clock()
-        self._written_at = self._started_at
+        self._started_at = clock() - elapsed_seconds
+        self._written_at = clock()
         self._state: StreamState | None = None
-        self._row = Proof(
-            num_expected=0, num_equal=0, num_different=0, num_not_comparable=0, num_changed_predictions=0
-        )
+        self._row = proof_of((), num_arrivals=0)
+        """The proof before the arrival under way."""
 
     def __enter__(self) -> "PlainDisplay":
         return self
@@ -49,13 +55,14 @@ class PlainDisplay:
     def run_started(self, results: RunResults) -> None:
         """Write what runs, and how much of it is done already."""
         run = results.run
-        self._state = states.state_from_results(results, self._clock())
+        self._state = states.state_from_results(results, self._clock(), started_at=self._started_at)
+        self._row = self._state.proof
         self._write(
             f"run {run.name}: {plural(len(run.task_names), 'task')} of {run.suite}, method {run.method}, "
             f"backbone {run.backbone} ({run.backbone_params:,} parameters)"
         )
         if results.tasks:
-            self._write(f"resumed: {plural(len(results.tasks), 'task')} learned already")
+            self._write(f"{plural(len(results.tasks), 'task')} learned already")
 
     def arrival_started(self, position: int, name: str, data: str, num_train: int, num_labels: int) -> None:
         """Write name, data and sizes."""
@@ -113,6 +120,7 @@ class PlainDisplay:
         if not self._advance(states.arrival_finished(self._before, task, point)):
             return
         parts = [_result_words(task), _comparison_words(self._row, self._before.proof)]
+        self._row = self._before.proof
         if self._before.forgetting is not None:
             parts.append(f"forgetting {signed_forgetting(self._before.forgetting)}")
         parts.append(

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TextIO
 
 from db.records import EpochRecord
@@ -22,6 +23,7 @@ class Dashboard:
         output: the terminal.
         errors: where notices are repeated afterwards, whole.
         clock: any monotonic clock, in seconds.
+        elapsed_seconds: how long the run has been going on already.
     """
 
     def __init__(
@@ -30,7 +32,9 @@ class Dashboard:
         output: TextIO | None = None,
         errors: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
+        elapsed_seconds: float = 0.0,
     ) -> None:
+        self._started_at = clock() - elapsed_seconds
         self._output = LineWriter(output or sys.stdout)
         self._errors = LineWriter(errors or sys.stderr)
         self._clock = clock
@@ -43,6 +47,9 @@ class Dashboard:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        if self._picture.state is not None:
+            # They follow the picture as whole sentences.
+            self._picture.state = replace(self._picture.state, notices=())
         self._picture.__exit__(*exc)
         for sentence in self._notices:
             self._errors.write(f"note: {sentence}")
@@ -51,7 +58,7 @@ class Dashboard:
 
     def run_started(self, results: RunResults) -> None:
         """Show what the ledger holds already."""
-        state = states.state_from_results(results, self._clock())
+        state = states.state_from_results(results, self._clock(), started_at=self._started_at)
         for sentence in self._notices:
             state = states.noticed(state, sentence)
         self._picture.state = state

@@ -97,6 +97,24 @@ def fields(parts: Sequence[Text | str], width: int, separator: str = SEPARATOR) 
     return text
 
 
+def wrapped_fields(parts: Sequence[Text | str], width: int, separator: str = SEPARATOR) -> Lines:
+    """Join fields into as many lines as they need; no field is broken unless it is too long by itself."""
+    lines: Lines = []
+    rest = list(parts)
+    while rest:
+        count = 1
+        while count < len(rest) and _joined_length(rest[: count + 1], separator) <= width:
+            count += 1
+        lines.append(fields(rest[:count], width, separator))
+        rest = rest[count:]
+    return lines
+
+
+def _joined_length(parts: Sequence[Text | str], separator: str) -> int:
+    pieces = [part if isinstance(part, Text) else Text(part) for part in parts]
+    return sum(piece.cell_len for piece in pieces) + len(separator) * (len(pieces) - 1)
+
+
 def between(left: Text, right: Text, width: int) -> Text:
     """Put one text at each end of the line; the left one gives way."""
     room = width - right.cell_len
