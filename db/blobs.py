@@ -105,14 +105,14 @@ def get_blob(
 
 def _stored_bytes(connection: Connection, storage: Storage, sha256: str) -> bytes | None:
     query = select(BlobRow.content, BlobRow.path).where(BlobRow.sha256 == sha256)
-    row = connection.execute(query).tuples().first()
+    row = connection.execute(query).first()
     if row is None:
         return None
-    content, path = row
-    if path is None:
+    content: bytes | None = row.content
+    if row.path is None:
         return content
     try:
-        return (storage.address.folder / path).read_bytes()
+        return (storage.address.folder / str(row.path)).read_bytes()
     except FileNotFoundError:
         return None
 

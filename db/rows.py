@@ -11,9 +11,9 @@ from dataclasses import Field, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from math import isnan, nan
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
-from sqlalchemy import Float, RowMapping, Table
+from sqlalchemy import Float, Table
 
 from db.records import (
     CheckpointRecord,
@@ -29,10 +29,13 @@ from db.records import (
 )
 from db.tables import Base
 
+Row = Mapping[Any, Any]
+"""Values of one row by column."""
 UNDIGESTED_COLUMNS = frozenset({"run_id", "row_sha256", "removed_at"})
 """The run enters by name; removal comes later and changes nothing about what was measured."""
 
 
+@runtime_checkable
 class _Dataclass(Protocol):
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
@@ -98,7 +101,7 @@ def encode_evaluation(record: EvaluationRecord) -> dict[str, Any]:
     return {"after_position": values.pop("after"), "on_position": values.pop("on"), **values}
 
 
-def row_digest(table: Table, run: str, values: Mapping[str, Any] | RowMapping) -> bytes:
+def row_digest(table: Table, run: str, values: Row) -> bytes:
     """Return the SHA-256 over table, run and all digested columns in canonical JSON, 32 bytes."""
     digested = {
         column.name: float(values[column.name])
@@ -120,7 +123,7 @@ def _number(value: float | None) -> float:
     return nan if value is None else value
 
 
-def decode_run(row: RowMapping) -> RunRecord:
+def decode_run(row: Row) -> RunRecord:
     """Return the run of a row, with the status as stored."""
     values = _own(row, RunRecord)
     return RunRecord(
@@ -144,7 +147,7 @@ def seen_run(stored: RunRecord, is_held: Callable[[str], bool]) -> RunRecord:
     return stored
 
 
-def decode_task(row: RowMapping) -> TaskRecord:
+def decode_task(row: Row) -> TaskRecord:
     """Return the task of a row."""
     return TaskRecord(
         **_own(row, TaskRecord)
@@ -157,13 +160,13 @@ def decode_task(row: RowMapping) -> TaskRecord:
     )
 
 
-def decode_epoch(row: RowMapping) -> EpochRecord:
+def decode_epoch(row: Row) -> EpochRecord:
     """Return the epoch of a row."""
     undefined = {"train_loss": _number(row["train_loss"]), "valid": _number(row["valid"])}
     return EpochRecord(**_own(row, EpochRecord) | undefined)
 
 
-def decode_parameters(row: RowMapping) -> ParametersRecord:
+def decode_parameters(row: Row) -> ParametersRecord:
     """Return the parameters of a row."""
     counts = {part.name: row[f"{part.name}_params"] for part in fields(ParameterCounts)}
     return ParametersRecord(
@@ -179,7 +182,7 @@ def decode_parameters(row: RowMapping) -> ParametersRecord:
     )
 
 
-def decode_evaluation(row: RowMapping) -> EvaluationRecord:
+def decode_evaluation(row: Row) -> EvaluationRecord:
     """Return the evaluation of a row."""
     return EvaluationRecord(
         **_own(row, EvaluationRecord)
@@ -192,15 +195,15 @@ def decode_evaluation(row: RowMapping) -> EvaluationRecord:
     )
 
 
-def decode_checkpoint(row: RowMapping) -> CheckpointRecord:
+def decode_checkpoint(row: Row) -> CheckpointRecord:
     """Return the checkpoint of a row, with the path as stored."""
     return CheckpointRecord(**_own(row, CheckpointRecord))
 
 
-def decode_plan(row: RowMapping) -> PlanRecord:
+def decode_plan(row: Row) -> PlanRecord:
     """Return the evaluation plan of a row."""
     return PlanRecord(sha256=row["sha256"], content=json.loads(row["content"]))
 
 
-def _own(row: RowMapping, record: type[Any]) -> dict[str, Any]:
+def _own(row: Row, record: type[Any]) -> dict[str, Any]:
     return {part.name: row[part.name] for part in fields(record) if part.name in row}

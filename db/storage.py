@@ -11,25 +11,23 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, QueuePool, StaticPool, create_engine, event
+from sqlalchemy.exc import SQLAlchemyError
 
 from db.address import Address
 from db.errors import ReadOnlyError
+from db.log import LIMIT_BYTES, WriteAheadLog
 from db.translation import translated_errors
 
 BUSY_TIMEOUT_MS = 30_000
 MAX_INLINE_BYTES = 64 * 2**20
 """Larger blobs become files beside the database."""
 AUTOCHECKPOINT_PAGES = 1_000
-WAL_LIMIT_BYTES = 16 * 2**20
-"""A longer write-ahead log is folded back after the next commit and cut to this size."""
-CHECKPOINT_WAIT_MS = 100
-"""How long folding the log waits for readers before it is put off; a viewer must not hold up a run."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,13 +38,15 @@ class Storage:
     engine: Engine
     read_only: bool
     max_inline_bytes: int
-    write_lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    log: WriteAheadLog | None
+    """Of a SQLite file open for writing."""
+    write_lock: AbstractContextManager[bool] = field(default_factory=threading.RLock, repr=False)
     """Threads of this process queue here instead of polling SQLite's lock."""
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Give a connection on one consistent snapshot; it ends with the block, so the log can be folded."""
-        exclusive = self.write_lock if self.address.in_memory else threading.RLock()
+        exclusive = self.write_lock if self.address.in_memory else nullcontext()
         with exclusive, translated_errors(self.address.shown), self._connection(writes=False) as connection:
             yield connection
 
@@ -66,7 +66,8 @@ class Storage:
         with self.write_lock, translated_errors(self.address.shown):
             with self._connection(writes=True) as connection:
                 yield connection
-            self._fold_long_log()
+            if self.log is not None:
+                self.log.fold_if_long()
 
     @contextmanager
     def _connection(self, *, writes: bool) -> Iterator[Connection]:
@@ -77,42 +78,25 @@ class Storage:
 
     def close(self) -> None:
         """Fold the log back into the file and close all connections."""
-        if not self.read_only:
-            with self.write_lock, suppress(sqlite3.Error):
-                self._fold_log()
+        if self.log is not None:
+            with self.write_lock, suppress(SQLAlchemyError, sqlite3.Error):
+                self.log.fold()
         self.engine.dispose()
         if self.address.in_memory:
             shutil.rmtree(self.address.folder, ignore_errors=True)
-
-    def _fold_long_log(self) -> None:
-        # SQLite's own automatic checkpoint never cuts the log while any reader is inside a transaction.
-        log = self._log_file
-        if log is not None and log.exists() and log.stat().st_size > WAL_LIMIT_BYTES:
-            with suppress(sqlite3.Error):
-                self._fold_log()
-
-    def _fold_log(self) -> None:
-        if self._log_file is None:
-            return
-        raw = self.engine.raw_connection()
-        try:
-            cursor = raw.cursor()
-            cursor.execute(f"PRAGMA busy_timeout = {CHECKPOINT_WAIT_MS}")
-            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        finally:
-            raw.close()
-
-    @property
-    def _log_file(self) -> Path | None:
-        file = self.address.file
-        return None if file is None else file.with_name(f"{file.name}-wal")
 
 
 def open_storage(address: Address, *, read_only: bool, max_inline_bytes: int = MAX_INLINE_BYTES) -> Storage:
     """Return the storage at `address`; no connection is made yet."""
     engine = _sqlite_engine(address, read_only) if address.is_sqlite else create_engine(address.url)
-    return Storage(address=address, engine=engine, read_only=read_only, max_inline_bytes=max_inline_bytes)
+    logged = None if read_only else address.file
+    return Storage(
+        address=address,
+        engine=engine,
+        read_only=read_only,
+        max_inline_bytes=max_inline_bytes,
+        log=None if logged is None else WriteAheadLog(engine, logged, BUSY_TIMEOUT_MS),
+    )
 
 
 def _sqlite_engine(address: Address, read_only: bool) -> Engine:
@@ -161,7 +145,7 @@ def _prepare_writer(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute(f"PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT_PAGES}")
-    connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}")
+    connection.execute(f"PRAGMA journal_size_limit = {LIMIT_BYTES}")
 
 
 def _begin(connection: Connection) -> None:

@@ -128,7 +128,7 @@ class EvaluationRows(LedgerPart):
         """
         task_at = and_(TaskRow.run_id == EvaluationRow.run_id, TaskRow.position == EvaluationRow.on_position)
         counted = (
-            select(EvaluationRow.after_position, func.count())
+            select(EvaluationRow.after_position, func.count().label("number"))
             .join(TaskRow, task_at)
             .where(
                 EvaluationRow.run_id == self.run_id,
@@ -139,7 +139,7 @@ class EvaluationRows(LedgerPart):
         )
         present = select(TaskRow.position, TaskRow.removed_at).where(TaskRow.run_id == self.run_id)
         with self.storage.reading() as connection:
-            counts = dict(connection.execute(counted).tuples().all())
+            counts = {row.after_position: row.number for row in connection.execute(counted)}
             tasks = connection.execute(present.order_by(TaskRow.position)).all()
         expected = 0
         for index, (position, removed_at) in enumerate(tasks):

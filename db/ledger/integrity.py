@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from sqlalchemy import RowMapping, Table, select, tuple_
+from sqlalchemy import Table, select, tuple_
 
 from db.blobs import get_blob
 from db.errors import DamageError
 from db.ledger.part import LedgerPart
 from db.records import Damage
-from db.rows import row_digest, table_of
+from db.rows import Row, row_digest, table_of
 from db.tables import EvaluationRow, ParametersRow, TestSetRow
 
 ROWS_PER_TRANSACTION = 10_000
@@ -44,7 +44,7 @@ class Integrity(LedgerPart):
             if digest != recorded:
                 yield self._row_damage(table, row, recorded, digest)
 
-    def _all_rows(self, table: Table) -> Iterator[RowMapping]:
+    def _all_rows(self, table: Table) -> Iterator[Row]:
         """Yield the run's rows in order of the key, from transactions short enough for a writer."""
         keys = [column for column in table.primary_key.columns if column.name != "run_id"]
         query = select(table).where(table.c.run_id == self.run_id).order_by(*keys).limit(ROWS_PER_TRANSACTION)
@@ -57,7 +57,7 @@ class Integrity(LedgerPart):
                 return
             rest = query.where(tuple_(*keys) > tuple_(*(rows[-1][key.name] for key in keys)))
 
-    def _row_damage(self, table: Table, row: RowMapping, recorded: object, digest: bytes) -> Damage:
+    def _row_damage(self, table: Table, row: Row, recorded: object, digest: bytes) -> Damage:
         if "on_position" in row:
             position = row["on_position"]
             what = f"evaluation row (after {row['after_position']}, on {position}, {row['split']})"

@@ -4,10 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sqlalchemy import RowMapping
-
 from db.errors import DamageError
 from db.records import Damage
+from db.rows import Row
 from db.storage import Storage
 
 RecordType = TypeVar("RecordType")
@@ -22,7 +21,7 @@ class LedgerPart:
     name: str
     """Name of the run."""
 
-    def decoded(self, decode: Callable[[RowMapping], RecordType], row: RowMapping, what: str) -> RecordType:
+    def decoded(self, decode: Callable[[Row], RecordType], row: Row, what: str) -> RecordType:
         """Return `decode(row)`; a row that an edit made unreadable is damage, not a crash.
 
         Raises:
