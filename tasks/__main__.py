@@ -85,6 +85,7 @@ def suite_lines(suite: Suite, *, home: Path | None, mode: DataMode, network: Net
         *_table([HEADER, *rows]),
         "",
         f"{len(found)} tasks: {counts}. Sizes as the card expects them; loading a task notes differences.",
+        "Classes: where the paper has another number, file/paper.",
         *_section(
             "Notes", {card.name: _notes(card, where) for card, where in zip(suite.cards, found, strict=True)}
         ),
@@ -128,7 +129,7 @@ def _classes(card: TaskCard) -> str:
         return "-" if card.paper is None else str(card.paper.num_labels)
     if card.paper is None or card.paper.num_labels == card.num_labels:
         return str(card.num_labels)
-    return f"{card.num_labels} of {card.paper.num_labels}"
+    return f"{card.num_labels}/{card.paper.num_labels}"
 
 
 def _sizes(sizes: SplitSizes | None) -> str:

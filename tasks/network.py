@@ -61,20 +61,30 @@ class Network:
             raise UnreachableError(
                 f"{urlsplit(url).netloc} cannot be reached, so {target.name} cannot be downloaded"
             )
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-            arrived = Path(folder) / "arrived"
-            self._fetch(url, arrived)
-            if member is not None:
-                arrived = _only_member(arrived, member)
-            got = file_sha256(arrived)
-            if got != sha256:
-                raise DownloadError(
-                    f"the download of {target.name} from {url} is not the pinned file: "
-                    f"SHA-256 {got[:12]}..., {arrived.stat().st_size} bytes, expected {sha256[:12]}...; "
-                    "it was removed. Try again, or put the file into the data home"
-                )
-            os.replace(arrived, target)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+                arrived = Path(folder) / "arrived"
+                self._fetch(url, arrived)
+                if member is not None:
+                    arrived = _only_member(arrived, member)
+                _check(arrived, url=url, sha256=sha256, name=target.name)
+                os.replace(arrived, target)
+        except OSError as error:
+            raise DownloadError(
+                f"the download of {target.name} cannot be written to {target.parent} ({error.strerror}); "
+                "set STREAM_CACHE to a folder that can"
+            ) from error
+
+
+def _check(arrived: Path, *, url: str, sha256: str, name: str) -> None:
+    got = file_sha256(arrived)
+    if got != sha256:
+        raise DownloadError(
+            f"the download of {name} from {url} is not the pinned file: SHA-256 {got[:12]}..., "
+            f"{arrived.stat().st_size} bytes, expected {sha256[:12]}...; it was removed. Try again, or "
+            "put the file into the data home"
+        )
 
 
 def file_sha256(path: Path) -> str:
@@ -117,7 +127,7 @@ def fetch_file(url: str, target: Path) -> None:
         pooch.retrieve(url, known_hash=None, fname=target.name, path=target.parent, downloader=downloader)
     except broken as error:
         raise DownloadError(f"the download of {url} broke off ({error}); try again") from error
-    except (requests.RequestException, OSError) as error:
+    except requests.RequestException as error:
         raise UnreachableError(f"the download of {url} failed ({error})") from error
 
 

@@ -20,7 +20,7 @@ def count_notes(card: TaskCard, given: Sequence[Examples]) -> tuple[str, ...]:
         for row in range(len(examples))
     )
     if blank:
-        notes.append(f"{blank} texts are blank and were kept")
+        notes.append(f"blank texts, kept: {blank}")
     return tuple(notes)
 
 
@@ -59,9 +59,7 @@ def split_notes(card: TaskCard, splits: Mapping[str, Examples]) -> tuple[str, ..
     unseen = sorted({label for split in ("valid", "test") for label in splits[split].labels} - trained)
     notes = []
     if unseen:
-        notes.append(
-            f"{len(unseen)} classes have too few rows to occur in the training split: {_listed(unseen)}"
-        )
+        notes.append(f"classes too rare to occur in the training split: {_listed(unseen)}")
     made = [split for split in ("valid", "test") if split not in card.given]
     if made and len(card.given) > 1:
         notes.append(f"no {made[0]} file is given: one row in nine of the training file was split off")
@@ -76,7 +74,7 @@ def overlap_notes(given: Mapping[str, Examples], splits: Mapping[str, Examples])
         if split in given:
             shared = len(trained & {given[split].key(row) for row in range(len(given[split]))})
             if shared:
-                notes.append(f"{shared} texts of the {split} file also stand in the training split")
+                notes.append(f"texts of the {split} file that also stand in the training split: {shared}")
     return tuple(notes)
 
 

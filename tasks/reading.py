@@ -11,6 +11,8 @@ from tasks.splits import Examples
 from tasks.tables import datasets_library, encoding_of, file_table, hub_table, table_cache
 
 TEXT_FORMATS = (FileFormat.CSV, FileFormat.TSV, FileFormat.JSONL)
+NO_ROWS = "corresponds to no data"
+"""Part of the sentence with which `datasets` answers a file of a header only."""
 
 
 def read_file(card: TaskCard, path: Path) -> Examples:
@@ -54,7 +56,7 @@ def _examples(card: TaskCard, table: Any, *, where: str) -> Examples:
         if column not in table.column_names:
             raise DataError(f"{where} has no column '{column}'; {did_you_mean(column, table.column_names)}")
     if len(table) == 0:
-        raise DataError(f"{where} has a header but no rows; it needs rows with {_needed(card)}")
+        raise _without_rows(card, where)
     segments = [_column(table, column) for column in card.text]
     return Examples(
         texts=segments[0],
@@ -69,6 +71,10 @@ def _column(table: Any, name: str) -> Sequence[str]:
     if isinstance(feature, datasets_library().ClassLabel):
         return ["" if value is None or value < 0 else feature.int2str(value) for value in values]
     return [value if isinstance(value, str) else "" if value is None else str(value) for value in values]
+
+
+def _without_rows(card: TaskCard, where: str) -> DataError:
+    return DataError(f"{where} has no rows; it needs rows with {_needed(card)}")
 
 
 def _needed(card: TaskCard) -> str:
@@ -86,6 +92,8 @@ def _diagnosis(card: TaskCard, path: Path, error: Exception, *, where: str) -> D
                 f"the cache folder {table_cache()} cannot be used ({cause.strerror}); "
                 "set STREAM_CACHE to one that can"
             )
+    if NO_ROWS in str(chain[-1]):
+        return _without_rows(card, where)
     line = _undecodable_line(path, encoding_of(card)) if card.format in TEXT_FORMATS else None
     if line is not None:
         return DataError(
