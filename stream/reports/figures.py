@@ -20,10 +20,12 @@ from stream.reports.averages import served_tasks
 from stream.results import RunResults, TaskResult
 
 MAX_NAMED_TASKS = 25
+MAX_NAME_LENGTH = 36
+"""Longer task names are cut in figures, which would otherwise have no room for values."""
 INK = "#1b1b1f"
 """Text, axes and lines; the page replaces it by the colour of its own text."""
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#8a8a93"
-CALM = "#ececf0"
+CALM = "#d8d8de"
 """The colour of "nothing forgotten"."""
 FORGETTING_COLOURS = LinearSegmentedColormap.from_list("forgetting", [BLUE, CALM, ORANGE])
 SMALLEST_FORGETTING_RANGE = 0.05
@@ -95,7 +97,7 @@ def _name_ticks(axes: Axes, results: RunResults, num_tasks: int) -> None:
 
 def _labels(results: RunResults) -> list[str]:
     """Names of all tasks of the stream; those that are not complete real data say so."""
-    labels = dict(enumerate(results.run.task_names))
+    labels = {position: _short(name) for position, name in enumerate(results.run.task_names)}
     labels |= {task.position: _label(results, task) for task in results.tasks}
     return list(labels.values())
 
@@ -103,7 +105,11 @@ def _labels(results: RunResults) -> list[str]:
 def _label(results: RunResults, task: TaskResult) -> str:
     marks = [] if task.data == "real" or _only_kind(results) else [task.data]
     marks += ["removed"] if task.removed else []
-    return f"{task.name} ({', '.join(marks)})" if marks else task.name
+    return f"{_short(task.name)} ({', '.join(marks)})" if marks else _short(task.name)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= MAX_NAME_LENGTH else f"{name[: MAX_NAME_LENGTH - 1]}…"
 
 
 def _only_kind(results: RunResults) -> str | None:
@@ -176,7 +182,7 @@ def paper_figure(results: RunResults) -> Figure:
     figure = Figure(figsize=(7.6, height), layout="constrained")
     axes = figure.add_subplot()
     for series in _series(tasks):
-        _draw_series(axes, series, size=6 if named else 2.5)
+        _draw_series(axes, series, size=6.0 if named else 2.5)
     axes.set(title=_titled(results, title), xlabel="test metric (0-1)", xlim=(0, 1))
     axes.set_ylabel("" if named else "task, in order of arrival")
     if named:

@@ -4,7 +4,9 @@ The same results give the same bytes: no dates, no random identifiers.
 """
 
 import re
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import BytesIO, StringIO
 from typing import Any
 
@@ -21,6 +23,7 @@ SETTINGS: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "svg.fonttype": "none",
+    "text.parse_math": False,  # a dollar sign in a task's name is a dollar sign
     "svg.hashsalt": "task-stream",
     **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
 }
@@ -36,7 +39,7 @@ PAGE_COLOURS = {
 
 def as_png(draw: Callable[[RunResults], Figure], results: RunResults) -> bytes:
     """Return the figure as PNG on white."""
-    with matplotlib.rc_context(SETTINGS):
+    with matplotlib.rc_context(SETTINGS), _any_script():
         content = BytesIO()
         draw(results).savefig(content, format="png", dpi=PNG_DOTS_PER_INCH)
     return content.getvalue()
@@ -48,10 +51,18 @@ def as_svg(draw: Callable[[RunResults], Figure], results: RunResults, prefix: st
     Its background is transparent, its lines and text have the page's colours; `prefix` keeps its identifiers
     apart from those of other figures on the page.
     """
-    with matplotlib.rc_context(SETTINGS):
+    with matplotlib.rc_context(SETTINGS), _any_script():
         content = StringIO()
         draw(results).savefig(content, format="svg", transparent=True, metadata={"Date": None})
     return _for_page(content.getvalue(), prefix)
+
+
+@contextmanager
+def _any_script() -> Iterator[None]:
+    """A name in a script that the font lacks is drawn as boxes; a warning per glyph would help nobody."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
 
 
 def _for_page(svg: str, prefix: str) -> str:
