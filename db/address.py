@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from db.errors import MissingDatabaseError, UsageError
+from db.errors import MissingDatabaseError, NotADatabaseError, UsageError
 
 MAX_READABLE_NAME = 60
 
@@ -55,6 +55,7 @@ def parse_address(url: str) -> Address:
     Raises:
         UsageError: the text is no database URL.
         MissingDatabaseError: the folder of the SQLite file does not exist.
+        NotADatabaseError: the path is a folder.
     """
     try:
         parsed = make_url(url)
@@ -70,6 +71,8 @@ def parse_address(url: str) -> Address:
             f"The folder {file.parent} of the database does not exist: "
             "create it, or give another address with --db."
         )
+    if file.is_dir():
+        raise NotADatabaseError(f"{file} is a folder, not a database: give the address of a file with --db.")
     return Address(url=parsed.set(database=str(file)), file=file, folder=file.with_name(f"{file.name}.files"))
 
 

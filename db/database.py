@@ -52,12 +52,13 @@ class Database:
                 f"There is no database {address.shown}: "
                 "check the address given with --db, or start a run first."
             )
+        if exists and not read_only:
+            _refuse_foreign(address)
         storage = open_storage(address, read_only=read_only, max_inline_bytes=max_inline_bytes)
         try:
             if read_only:
                 require_readable(storage)
             else:
-                _refuse_foreign(address, exists)
                 migrate(storage)
         except BaseException:
             storage.close()
@@ -138,10 +139,8 @@ class Database:
         return is_lock_held(self.storage.address, name)
 
 
-def _refuse_foreign(address: Address, exists: bool) -> None:
+def _refuse_foreign(address: Address) -> None:
     """Look at an existing file without changing a byte of it, before the log is switched on."""
-    if not exists or address.file is None or address.file.stat().st_size == 0:
-        return
     looked_at = open_storage(address, read_only=True)
     try:
         refuse_unknown(looked_at)
