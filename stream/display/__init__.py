@@ -2,13 +2,14 @@
 
 import os
 import sys
-from typing import Literal, TextIO
+from typing import Literal
 
 from stream.display.export import export_picture, print_picture
 from stream.display.plain import PlainDisplay
 from stream.display.protocol import Display, TrainingProgress
 from stream.display.quiet import QuietDisplay
 from stream.display.terminal import Dashboard
+from stream.display.writer import TextStream
 
 DisplayKind = Literal["auto", "dashboard", "plain", "quiet"]
 
@@ -31,8 +32,8 @@ __all__ = [
 def open_display(
     kind: DisplayKind,
     *,
-    output: TextIO | None = None,
-    errors: TextIO | None = None,
+    output: TextStream | None = None,
+    errors: TextStream | None = None,
     elapsed_seconds: float = 0.0,
 ) -> Display:
     """Return the display of that kind, to be used as a context manager around the loop.
@@ -51,7 +52,7 @@ def open_display(
     return PlainDisplay(output=output, elapsed_seconds=elapsed_seconds)
 
 
-def _can_draw(output: TextIO) -> bool:
+def _can_draw(output: TextStream) -> bool:
     """Whether the stream is a terminal that moves its cursor, knows the signs and is large enough."""
     encoding = (getattr(output, "encoding", None) or "").lower()
     if not output.isatty() or not encoding.startswith("utf"):

@@ -5,7 +5,7 @@ import sys
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, cast
 
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
@@ -13,15 +13,16 @@ from rich.terminal_theme import MONOKAI
 from db.records import RunStatus
 from stream.display.dashboard import render
 from stream.display.state import StreamState, run_finished, state_from_results
+from stream.display.writer import TextStream
 from stream.results import RunResults
 
 
-def print_picture(results: RunResults, output: TextIO | None = None) -> None:
+def print_picture(results: RunResults, output: TextStream | None = None) -> None:
     """Print the picture of a run as it stands, as large as the terminal; 80 x 24 where there is none.
 
     Raises SystemExit where the reader of a pipe has gone.
     """
-    console = Console(file=output or sys.stdout, highlight=False)
+    console = Console(file=cast("TextIO", output or sys.stdout), highlight=False)
     width, height = console.size if console.is_terminal else (80, max(24, len(results.run.task_names) + 9))
     now = (datetime.now(UTC) - results.run.created_at).total_seconds()
     console.print(render(_still(results, now), width, height, now), width=width)

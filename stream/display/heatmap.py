@@ -34,10 +34,15 @@ class Window:
     rows: range
 
 
+HEADING = 60
+"""Characters in which the heading says what matters, however few tasks there are."""
+
+
 def heat_map_width(state: StreamState, room: int) -> int:
-    """Return the characters that the heat map makes use of, at most `room`."""
+    """Return the characters that the heat map and its heading make use of, at most `room`."""
     window = choose_window(state, room, state.num_tasks + 2)
-    return min(room, window.label + window.cell * len(window.columns) + _figure_width(state, window, room))
+    used = window.label + window.cell * len(window.columns) + _figure_width(state, window, room)
+    return min(room, max(used, HEADING))
 
 
 def heat_map(state: StreamState, width: int, height: int) -> Lines:
@@ -98,7 +103,7 @@ def _heading(state: StreamState, window: Window, width: int) -> Text:
     title = f"{name} in tens of %" if window.cell == 1 else f"{name} in %"
     remarks = ["row: after arrival, column: on task"]
     if state.forgetting is not None and state.forgetting != 0:
-        remarks.append("underlined: lower than when learned")
+        remarks.insert(0, "underlined: lower than when learned")
     hidden = _hidden(window)
     if hidden and len(title) + len(hidden) + 7 > width:
         return heading(hidden, width)
@@ -196,10 +201,15 @@ def shade(level: int) -> Style:
         round(low + (high - low) * share)
         for low, high in zip(VIRIDIS[index], VIRIDIS[index + 1], strict=True)
     )
-    # Relative luminance (ITU-R BT.709 weights) decides between dark and light digits.
-    is_light = 0.2126 * red + 0.7152 * green + 0.0722 * blue > 120
-    ink = Color.from_rgb(0, 0, 0) if is_light else Color.from_rgb(255, 255, 255)
-    return Style(color=ink, bgcolor=Color.from_rgb(red, green, blue))
+    ink = 0 if _luminance(red, green, blue) > 0.179 else 255
+    return Style(color=Color.from_rgb(ink, ink, ink), bgcolor=Color.from_rgb(red, green, blue))
+
+
+def _luminance(*color: int) -> float:
+    """Relative luminance of WCAG 2.1; above 0.179 black has the higher contrast, below it white."""
+    parts = (part / 255 for part in color)
+    linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def value_at(state: StreamState, after: int, on: int) -> float | None:

@@ -7,17 +7,18 @@ picture, never the run.
 
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from io import TextIOBase
 from typing import TextIO, cast
 
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.live import Live
 from rich.text import Text
 
 from stream.display.dashboard import render
 from stream.display.state import StreamState
+from stream.display.writer import TextStream
 
 REFRESHES_PER_SECOND = 2.0
 """Often enough for a clock and a resize, seldom enough to be free: drawing 17 tasks takes 3 ms at 80 x 24 and
@@ -55,10 +56,10 @@ class LivePicture:
         clock: the clock that the states' times are from, in seconds.
     """
 
-    def __init__(self, *, output: TextIO, clock: Callable[[], float]) -> None:
+    def __init__(self, *, output: TextStream, clock: Callable[[], float]) -> None:
         self.state: StreamState | None = None
         """Set it from any thread; the next refresh draws it."""
-        self.console = Console(file=output, highlight=False)
+        self.console = Console(file=cast("TextIO", output), highlight=False)
         self._clock = clock
         self._held = HeldText()
         self._stack = ExitStack()
@@ -77,7 +78,7 @@ class LivePicture:
             # rich leaves by SystemExit where a pipe is closed. The run's exit code must not be lost with it.
             _say(f"the dashboard was lost ({error}); the run does not depend on it")
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         """Draw the newest state for the terminal's size of this moment."""
         width, height = console.size
         try:

@@ -80,7 +80,7 @@ def progress_text(state: StreamState, now: float, width: int) -> Text:
 
 def work_seconds(state: StreamState) -> float:
     """Time spent training and re-evaluating, over all sittings of the run."""
-    return sum(task.seconds or 0.0 for task in state.tasks) + state.evaluation_seconds
+    return sum((task.seconds or 0.0 for task in state.tasks), state.evaluation_seconds)
 
 
 def now_lines(state: StreamState, width: int) -> Lines:
@@ -219,17 +219,17 @@ def status_lines(state: StreamState, width: int, height: int) -> Lines:
     proof = [proof_text(state), forgetting_text(state)]
     if height < 2 or growth is None:
         return [fields(proof + [text for text in (growth, average) if text], width)]
-    return [fields(proof + ([average] if average else []), width), growth_line(state, width)]
+    return [fields(proof + ([average] if average else []), width), growth_line(state, growth, width)]
 
 
-def growth_line(state: StreamState, width: int) -> Text:
-    """A bar: how much of what separate models would store is stored."""
+def growth_line(state: StreamState, growth: Text, width: int) -> Text:
+    """A bar: how much of what separate models would store is stored; `growth` alone where it has no room."""
     point = state.points[-1]
     left = f"growth {factor(point.growth_factor)} "
     right = f" {factor(point.separate_models_factor)} as separate models"
     room = min(60, width - len(left) - len(right) - 2)
     if room < 8:
-        return line((left, "cyan"), (f"({right.strip()})", "dim"), width=width)
+        return fields([growth], width)
     share = point.growth_factor / max(point.separate_models_factor, point.growth_factor)
     return line((left, "cyan"), "▕", (bar(share, room), "cyan"), "▏", (right, "dim"), width=width)
 

@@ -7,14 +7,13 @@ codes, ASCII as long as the names are. Each is flushed at once.
 import sys
 import time
 from collections.abc import Callable
-from typing import TextIO
 
 from db.records import EpochRecord
 from stream.display import state as states
 from stream.display.protocol import TrainingProgress
 from stream.display.state import CurrentArrival, StreamState, seconds_left
 from stream.display.text import duration, factor, percent, plural, rough_duration, signed_forgetting
-from stream.display.writer import LineWriter
+from stream.display.writer import LineWriter, TextStream
 from stream.growth import GrowthPoint
 from stream.results import Comparison, Proof, RunResults, TaskResult, proof_of
 
@@ -34,7 +33,7 @@ class PlainDisplay:
     def __init__(
         self,
         *,
-        output: TextIO | None = None,
+        output: TextStream | None = None,
         clock: Callable[[], float] = time.monotonic,
         elapsed_seconds: float = 0.0,
     ) -> None:

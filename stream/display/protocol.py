@@ -1,7 +1,7 @@
 """What the loop tells whoever shows it. Displays observe; nothing they do changes a run."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from db.records import EpochRecord
 from stream.growth import GrowthPoint
@@ -26,6 +26,7 @@ class TrainingProgress:
     tokens_per_second: float
 
 
+@runtime_checkable
 class Display(Protocol):
     """Observer of the loop; used as a context manager around it."""
 

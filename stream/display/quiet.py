@@ -1,11 +1,10 @@
 """Nothing but what must be read: notices, and the last lines."""
 
 import sys
-from typing import TextIO
 
 from db.records import EpochRecord
 from stream.display.protocol import TrainingProgress
-from stream.display.writer import LineWriter
+from stream.display.writer import LineWriter, TextStream
 from stream.growth import GrowthPoint
 from stream.results import Comparison, RunResults, TaskResult
 
@@ -18,7 +17,7 @@ class QuietDisplay:
         errors: where notices go.
     """
 
-    def __init__(self, *, output: TextIO | None = None, errors: TextIO | None = None) -> None:
+    def __init__(self, *, output: TextStream | None = None, errors: TextStream | None = None) -> None:
         self._output = LineWriter(output or sys.stdout)
         self._errors = LineWriter(errors or sys.stderr)
 

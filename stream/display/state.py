@@ -97,7 +97,7 @@ def state_from_results(results: RunResults, now: float, started_at: float | None
         matrix=AccuracyMatrix(names=results.run.task_names),
         points=results.growth.points,
         proof=results.proof,
-        evaluation_seconds=sum(comparison.seconds for comparison in results.comparisons),
+        evaluation_seconds=sum((comparison.seconds for comparison in results.comparisons), 0.0),
     )
     for finished_row in finished:
         state = _with_row(state, finished_row)

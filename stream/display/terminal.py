@@ -4,14 +4,13 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TextIO
 
 from db.records import EpochRecord
 from stream.display import state as states
 from stream.display.live import LivePicture
 from stream.display.protocol import TrainingProgress
 from stream.display.state import CurrentArrival, StreamState
-from stream.display.writer import LineWriter
+from stream.display.writer import LineWriter, TextStream
 from stream.growth import GrowthPoint
 from stream.results import Comparison, RunResults, TaskResult
 
@@ -29,8 +28,8 @@ class Dashboard:
     def __init__(
         self,
         *,
-        output: TextIO | None = None,
-        errors: TextIO | None = None,
+        output: TextStream | None = None,
+        errors: TextStream | None = None,
         clock: Callable[[], float] = time.monotonic,
         elapsed_seconds: float = 0.0,
     ) -> None:

@@ -39,7 +39,7 @@ def rough_duration(seconds: float) -> str:
     """Format an estimate no finer than it is known: "~2h 10m", "~4m", "~50s", "~10s"."""
     if seconds < 60:
         return f"~{max(10, round(seconds / 10) * 10)}s"
-    return f"~{duration(round(seconds / 60) * 60).removesuffix(' 00s')}"
+    return f"~{duration(round(seconds / 60) * 60.0).removesuffix(' 00s')}"
 
 
 def factor(value: float) -> str:

@@ -2,7 +2,24 @@
 
 import os
 import sys
-from typing import TextIO
+from typing import Protocol, runtime_checkable
+
+
+@runtime_checkable
+class TextStream(Protocol):
+    """What displays write to: a terminal, a file, a pipe, a buffer in a test."""
+
+    def write(self, text: str, /) -> int:
+        """Write text; returns its number of characters."""
+
+    def flush(self) -> None:
+        """Pass on what was written."""
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal."""
+
+    def fileno(self) -> int:
+        """The number of its file."""
 
 
 class LineWriter:
@@ -11,7 +28,7 @@ class LineWriter:
     A character that the stream's encoding lacks is written as an escape, never as an error.
     """
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: TextStream) -> None:
         self._file = file
         self._is_open = True
 
