@@ -13,11 +13,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from db import Database, Ledger, UsageError
+from db import Database, Ledger, LedgerError, UsageError
 from db.records import Owner, ParametersRecord, RunRecord, RunStatus, TaskRecord
+from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_INTERRUPTED, EXIT_USER, report_error
 from stream.display import DisplayKind, open_display, print_picture
 from stream.display.protocol import Display
-from stream.errors import StreamError, UserError
+from stream.errors import UserError
 from stream.growth import GrowthCounter, StoredTask
 from stream.results import comparison, load_results, stored_tasks, task_result
 
@@ -152,7 +153,7 @@ def watch(database: Database, name: str, *, once: bool, display: DisplayKind) ->
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit code: 0, 2 for the user's mistakes, 130 after Ctrl-C."""
+    """Run the command line; return its exit code."""
     options = parser().parse_args(arguments)
     # A plain `kill` leaves the alternate screen as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -161,11 +162,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             name = latest_run(database, options.run)
             watch(database, name, once=options.once, display=options.display)
     except KeyboardInterrupt:
-        return 130
-    except (UsageError, StreamError) as error:
-        print(error, file=sys.stderr)
-        return error.exit_code if isinstance(error, StreamError) else 2
-    return 0
+        return EXIT_INTERRUPTED
+    except (UserError, UsageError) as error:
+        return report_error(error, EXIT_USER)
+    except LedgerError as error:
+        return report_error(error, EXIT_DAMAGE)
+    return EXIT_DONE
 
 
 if __name__ == "__main__":
