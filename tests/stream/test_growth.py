@@ -102,14 +102,16 @@ def test_only_the_newest_shared_version_counts() -> None:
         StoredTask(
             name=str(position),
             own=record(position, ParameterCounts(head=10)),
-            shared=record(position, ParameterCounts(other=1000), owner=Owner.SHARED, reads_backbone=False),
+            shared=record(
+                position, ParameterCounts(other=1000 + position), owner=Owner.SHARED, reads_backbone=False
+            ),
         )
         for position in range(3)
     ]
     points = curve(stored).points
-    assert [point.total_params for point in points] == [1010, 1020, 1030]
-    assert points[2].counts == ParameterCounts(other=1000, head=10)
-    assert points[2].task_bytes == 140 + 4100
+    assert [point.total_params for point in points] == [1010, 1021, 1032]
+    assert points[2].counts == ParameterCounts(other=1002, head=10)
+    assert points[2].task_bytes == 140 + 4108
 
 
 def test_equal_blobs_are_stored_once() -> None:

@@ -220,6 +220,7 @@ def test_negative_flips_do_not_cancel() -> None:
     labels, before, now = (np.array(values) for values in ([0, 0, 1, 1], [0, 1, 1, 1], [1, 0, 1, 1]))
     assert accuracy(before, labels) == accuracy(now, labels)
     assert negative_flip_rate(before, now, labels) == 0.25
+    assert negative_flip_rate(before, labels, labels) == 0.0
 
 
 @pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
