@@ -8,7 +8,7 @@ from typing import Any
 from tasks.card import FileFormat, TaskCard
 from tasks.errors import DataError, DownloadError, TaskError, did_you_mean
 from tasks.splits import Examples
-from tasks.tables import datasets_library, encoding_of, file_table, hub_table, table_cache
+from tasks.tables import datasets_library, file_table, hub_table, table_cache
 
 TEXT_FORMATS = (FileFormat.CSV, FileFormat.TSV, FileFormat.JSONL)
 NO_ROWS = "corresponds to no data"
@@ -94,7 +94,7 @@ def _diagnosis(card: TaskCard, path: Path, error: Exception, *, where: str) -> D
             )
     if NO_ROWS in str(chain[-1]):
         return _without_rows(card, where)
-    line = _undecodable_line(path, encoding_of(card)) if card.format in TEXT_FORMATS else None
+    line = _undecodable_line(path, card.encoding) if card.format in TEXT_FORMATS else None
     if line is not None:
         return DataError(
             f"{where} is not {card.encoding} text (line {line}); "

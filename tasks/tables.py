@@ -4,7 +4,6 @@ Every cell of a CSV or TSV file is text: nothing becomes a number, and strings s
 what they are. The library is imported on first use; it takes a second.
 """
 
-import codecs
 import csv
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
@@ -34,11 +33,6 @@ def table_cache() -> Path:
     return cache_folder() / "datasets"
 
 
-def encoding_of(card: TaskCard) -> str:
-    """The card's encoding; a byte-order mark in front of UTF-8 is not part of the first column's name."""
-    return "utf-8-sig" if codecs.lookup(card.encoding).name == "utf-8" else card.encoding
-
-
 def file_table(card: TaskCard, path: Path) -> Any:
     """The rows of a file; raises whatever the library, pandas, pyarrow or the archive reader raise."""
     if card.format is FileFormat.FOLDERS:
@@ -46,7 +40,7 @@ def file_table(card: TaskCard, path: Path) -> Any:
     if card.format in SEPARATORS:
         return _load("csv", path, **_csv_options(card, path))
     if card.format is FileFormat.JSONL:
-        return _load("json", path, encoding=encoding_of(card))
+        return _load("json", path, encoding=card.encoding)
     return _load("parquet", path)
 
 
@@ -78,10 +72,9 @@ def _csv_options(card: TaskCard, path: Path) -> Mapping[str, Any]:
 def _dialect(card: TaskCard) -> Mapping[str, Any]:
     return {
         "sep": SEPARATORS[card.format],
-        "encoding": encoding_of(card),
+        "encoding": card.encoding,
         "quoting": csv.QUOTE_NONE if card.quoting is Quoting.NONE else csv.QUOTE_MINIMAL,
         "keep_default_na": False,
-        "na_filter": False,
     }
 
 

@@ -20,11 +20,12 @@ def _no_network(monkeypatch) -> Iterator[None]:
     """A connection to anywhere fails the test, even where the code under test would swallow the error."""
     tried = []
 
-    def connect(self, address):
+    def refuse(*address, **options):
         tried.append(address)
         raise OSError("no network in tests")
 
-    monkeypatch.setattr(socket.socket, "connect", connect)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
     yield
     assert not tried, f"a test tried to connect to {tried}"
 

@@ -44,9 +44,12 @@ def test_latin_1_is_read_where_the_card_says_so(make_card):
     assert list(read(card).texts) == ["café"]
 
 
-def test_a_byte_order_mark_is_not_part_of_the_first_column(make_card):
+@pytest.mark.parametrize(
+    ("content", "file"), [("text,label\na,x\n", "rows.csv"), ('{"text": "a", "label": "x"}\n', "rows.jsonl")]
+)
+def test_a_byte_order_mark_is_not_part_of_the_first_column(make_card, content, file):
     """UTF-8 with a byte-order mark has the columns it shows."""
-    assert list(read(make_card("\ufefftext,label\na,x\n")).texts) == ["a"]
+    assert list(read(make_card("\ufeff" + content, file=file)).texts) == ["a"]
 
 
 def test_surplus_columns_do_not_matter(make_card):
