@@ -38,8 +38,9 @@ ENDS = {
 def header(state: StreamState, width: int, now: float) -> Lines:
     """Two lines: what runs and where its data comes from; how far it is."""
     run = state.run
-    names = [run.suite] if run.name == run.suite else [run.suite, run.name]
-    left = fields([Text(names[0], "bold"), *names[1:], run.method, run.backbone], width)
+    # The default name holds suite and method already.
+    others = [word for word in (run.suite, run.method) if word not in run.name]
+    left = fields([Text(run.name, "bold"), *others, run.backbone], width)
     first = between(left, provenance(state), width)
     status = progress_text(state, now, width)
     room = width - status.cell_len - 2
@@ -173,6 +174,8 @@ def _cells(values: Sequence[str], width: int) -> str:
 def proof_text(state: StreamState) -> Text:
     """Say how many comparisons are equal, how many differ, and how many say nothing here."""
     proof = state.proof
+    if not proof.num_expected:
+        return Text("no comparison yet")
     style = {ProofStatus.FORGOTTEN: "red", ProofStatus.NOT_COMPARABLE: "yellow"}.get(proof.status, "green")
     text = Text(f"{proof.num_equal:,} of {plural(proof.num_expected, 'comparison')} equal", style)
     if proof.num_different:

@@ -8,7 +8,7 @@ monotonic clock in seconds.
 
 from dataclasses import dataclass, replace
 
-from db.records import EpochRecord, RunRecord
+from db.records import EpochRecord, RunRecord, RunStatus
 from stream.display.protocol import TrainingProgress
 from stream.growth import GrowthPoint
 from stream.metrics import AccuracyMatrix
@@ -174,6 +174,13 @@ def run_finished(state: StreamState, results: RunResults, now: float) -> StreamS
     """The run ended, however it ended: `results.run.status` says."""
     ended = state_from_results(results, now, started_at=state.started_at)
     return replace(ended, ended_at=now, notices=state.notices)
+
+
+def broken_off(state: StreamState, status: RunStatus, now: float) -> StreamState:
+    """The run ends here without its last event: by Ctrl-C or an error."""
+    if state.ended_at is not None:
+        return state
+    return replace(state, run=replace(state.run, status=status), ended_at=now)
 
 
 def seconds_left(state: StreamState, now: float) -> float | None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from db.records import EpochRecord
+from db.records import EpochRecord, RunStatus
 from stream.display import state as states
 from stream.display.live import LivePicture
 from stream.display.protocol import TrainingProgress
@@ -47,13 +47,19 @@ class Dashboard:
 
     def __exit__(self, *exc: object) -> None:
         if self._picture.state is not None:
-            # They follow the picture as whole sentences.
-            self._picture.state = replace(self._picture.state, notices=())
+            self._picture.state = self._last_state(self._picture.state, exc[0] if exc else None)
         self._picture.__exit__(*exc)
         for sentence in self._notices:
             self._errors.write(f"note: {sentence}")
         for line in self._lines:
             self._output.write(line)
+
+    def _last_state(self, state: StreamState, error: object) -> StreamState:
+        """What the last picture shows: how the run was left, and no notices, which follow it whole."""
+        if error is not None:
+            status = RunStatus.INTERRUPTED if error is KeyboardInterrupt else RunStatus.FAILED
+            state = states.broken_off(state, status, self._clock())
+        return replace(state, notices=())
 
     def run_started(self, results: RunResults) -> None:
         """Show what the ledger holds already."""

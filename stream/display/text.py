@@ -13,6 +13,8 @@ Lines = list[Text]
 
 SEPARATOR = " · "
 SPARKS = "▁▂▃▄▅▆▇█"
+SPARK_SPAN = 0.05
+"""Five points of a metric: smaller differences must not look like mountains."""
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 DATA_TAGS = {"real": ("real", "dim"), "partial": ("part", "yellow"), "simulated": ("SIM", "bold reverse")}
@@ -60,13 +62,11 @@ def plural(count: int, noun: str) -> str:
 
 
 def sparkline(values: Sequence[float], width: int) -> str:
-    """Draw the last `width` values, from the lowest to the highest of them; equal values as a middle line."""
+    """Draw the last `width` fractions from the lowest one up; the full height is SPARK_SPAN at least."""
     shown = list(values)[-width:] if width > 0 else []
     if not shown:
         return ""
-    low, span = min(shown), max(shown) - min(shown)
-    if span == 0:
-        return SPARKS[3] * len(shown)
+    low, span = min(shown), max(SPARK_SPAN, max(shown) - min(shown))
     return "".join(SPARKS[round((value - low) / span * (len(SPARKS) - 1))] for value in shown)
 
 

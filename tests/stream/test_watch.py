@@ -139,7 +139,7 @@ def test_the_latest_run_is_the_default(url: str, capsys: pytest.CaptureFixture[s
         for name in ("first", "second"):
             database.create_run(new_run(name))
     assert main(["--db", url, "--once"]) == 0
-    assert "tiny · second" in capsys.readouterr().out
+    assert "second · tiny" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -204,7 +204,7 @@ def luminance(color: tuple[int, int, int]) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def test_the_window_ends_with_the_newest_arrival() -> None:
+def test_the_window_ends_with_the_newest_arrival(streams: dict[tuple[int, int], StreamState]) -> None:
     """A window that is too small slides with the stream instead of staying at its start."""
-    window = choose_window(under_way(200, 150), 80, 24)
-    assert (window.rows.stop, window.columns.stop) == (151, 151)
+    window = choose_window(streams[200, 183], 80, 24)
+    assert (window.rows.stop, window.columns.stop) == (184, 184)

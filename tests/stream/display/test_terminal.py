@@ -123,6 +123,7 @@ def test_an_interruption_leaves_the_terminal_clean(terminal: Terminal) -> None:
     assert text.rindex(NORMAL_SCREEN) > text.rindex(ALTERNATE_SCREEN)
     assert SHOW_CURSOR in text
     assert "1 of 1 comparison equal" in text.split(NORMAL_SCREEN)[1]
+    assert "interrupted" in text.split(NORMAL_SCREEN)[1]
 
 
 def test_notices_follow_the_picture_whole(terminal: Terminal) -> None:
