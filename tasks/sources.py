@@ -71,8 +71,10 @@ def availability(
 
 
 def _remedy(card: TaskCard) -> str:
-    if card.folder is not None or card.hub:
-        return "correct the suite file"
+    if card.hub or (card.folder is not None and card.url):
+        return "connect to the network once, after that the cache is enough"
+    if card.folder is not None:
+        return "correct the path in the suite file"
     return f"put {card.train} into a data home (--data-home or {HOME_VARIABLE}), or ask for simulated data"
 
 

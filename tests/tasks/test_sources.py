@@ -132,7 +132,9 @@ def test_a_missing_file_of_ones_own_suite_is_an_error_in_mode_auto(make_card, of
     """A stand-in would hide the mistake."""
     card = make_card(CONTENT)
     (Path(str(card.folder)) / "rows.csv").unlink()
-    with pytest.raises(DataError, match=r"task 'small' has no data: the file .*rows.csv does not exist"):
+    with pytest.raises(
+        DataError, match=r"task 'small' has no data: the file .*rows.csv does not exist.*; correct the path"
+    ):
         availability(card, None, DataMode.AUTO, network=offline)
 
 
@@ -146,7 +148,9 @@ def test_ones_own_suite_needs_no_data_home(make_card, monkeypatch, offline):
 def test_the_hub_is_asked_for_only_where_nothing_is_cached(make_card, monkeypatch, tmp_path, offline):
     """A hub data set in the cache is used offline; otherwise the hub must answer."""
     card = make_card("", 'hub = "owner/name"', 'revision = "abc"')
-    with pytest.raises(DataError, match="owner/name is not in the cache and the hub cannot be reached"):
+    with pytest.raises(
+        DataError, match="owner/name is not in the cache and the hub cannot be reached; connect"
+    ):
         availability(card, None, DataMode.AUTO, network=offline)
     monkeypatch.setenv("STREAM_CACHE", str(tmp_path))
     (tmp_path / "datasets" / "owner___name").mkdir(parents=True)
