@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from textwrap import wrap
 
 from db.records import EpochRecord, RunStatus
 from stream.display import state as states
@@ -51,8 +52,10 @@ class Dashboard:
         self._picture.__exit__(*exc)
         for sentence in self._notices:
             self._errors.write(f"note: {sentence}")
+        width = self._picture.console.width if self._picture.console.is_terminal else 0
         for line in self._lines:
-            self._output.write(line)
+            for part in wrap(line, width, break_on_hyphens=False) if width else [line]:
+                self._output.write(part)
 
     def _last_state(self, state: StreamState, error: object) -> StreamState:
         """What the last picture shows: how the run was left, and no notices, which follow it whole."""

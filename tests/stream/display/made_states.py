@@ -39,7 +39,11 @@ def made_names(num_tasks: int) -> tuple[str, ...]:
 
 
 def made_stream(
-    num_tasks: int, num_learned: int, *, simulated: bool = False, values: dict | None = None
+    num_tasks: int,
+    num_learned: int,
+    *,
+    simulated: bool = False,
+    values: dict[tuple[int, int], float] | None = None,
 ) -> RunResults:
     names = made_names(num_tasks)
     data = dict.fromkeys(names, "simulated" if simulated else "real")
@@ -99,7 +103,9 @@ def under_way(num_tasks: int, num_learned: int, *, simulated: bool = False) -> S
     return states.training_progressed(state, made_progress(num_learned, 60), now=120.0)
 
 
-def finished(num_tasks: int, *, simulated: bool = False, values: dict | None = None) -> StreamState:
+def finished(
+    num_tasks: int, *, simulated: bool = False, values: dict[tuple[int, int], float] | None = None
+) -> StreamState:
     results = ended(made_stream(num_tasks, num_tasks, simulated=simulated, values=values))
     return states.run_finished(states.state_from_results(results, now=0.0), results, now=500.0)
 

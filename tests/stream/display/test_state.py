@@ -29,7 +29,7 @@ def replayed(results: RunResults, start: StreamState, first: int = 0) -> StreamS
 
 
 @pytest.mark.parametrize("values", [None, FORGETFUL])
-def test_events_and_ledger_agree(values: dict | None) -> None:
+def test_events_and_ledger_agree(values: dict[tuple[int, int], float] | None) -> None:
     """A run told event by event ends in the state that is read from its results."""
     results = made_stream(3, 3, values=values)
     told = replayed(results, states.state_from_results(made_stream(3, 0), now=0.0))
