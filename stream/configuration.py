@@ -20,7 +20,7 @@ class Preset(StrEnum):
     QUICK = "quick"
     """Capped data, about ten minutes for 17 tasks on two cores; the default on a CPU."""
     STANDARD = "standard"
-    """All data, about 24 million training tokens for 17 tasks; the default on a GPU."""
+    """All data, about 21 million training tokens for 17 tasks; the default on a GPU."""
     PAPER = "paper"
     """All data and the paper's epochs (Houlsby et al. 2019, Table 4)."""
 
@@ -32,7 +32,7 @@ _LIMITS = {
 }
 _RECIPES = {
     Preset.QUICK: Recipe(token_budget=120_000, min_epochs=1, max_epochs=10),
-    Preset.STANDARD: Recipe(token_budget=1_500_000, min_epochs=2, max_epochs=30),
+    Preset.STANDARD: Recipe(token_budget=1_000_000, min_epochs=2, max_epochs=30),
     Preset.PAPER: Recipe(paper_epochs=True, token_budget=1_500_000, min_epochs=20),
 }
 

@@ -97,6 +97,24 @@ def make_backbone(
     )
 
 
+def find_backbone(name: str) -> Path:
+    """Local folder of the backbone's files: the embedded MiniLM's, a folder, or a hub snapshot.
+
+    Raises:
+        UserError: it cannot be had.
+        DamageError: the embedded MiniLM's weights are not the published ones.
+    """
+    if name == MINILM:
+        return minilm_folder()
+    folder = Path(name).expanduser()
+    return folder if folder.is_dir() else _hub_folder(name)
+
+
+def hash_files(folder: Path) -> dict[str, str]:
+    """SHA-256 (hex) of each file that decides what a backbone computes, by file name."""
+    return {name: _sha256_of_file(folder / name) for name in _HASHED_FILES if (folder / name).is_file()}
+
+
 def load_backbone(
     name: str,
     *,
@@ -110,12 +128,8 @@ def load_backbone(
         UserError: it cannot be had, or is of no supported family.
         DamageError: the embedded MiniLM's weights are not the published ones.
     """
-    if name == MINILM:
-        return _load_folder(name, minilm_folder(), device, dtype, pooling or "mean")
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return _load_folder(name, folder, device, dtype, pooling)
-    return _load_folder(name, _hub_folder(name), device, dtype, pooling)
+    default_pooling: Pooling | None = "mean" if name == MINILM else None
+    return _load_folder(name, find_backbone(name), device, dtype, pooling or default_pooling)
 
 
 def minilm_folder() -> Path:
@@ -185,7 +199,7 @@ def _load_folder(
         tokenizer.backend_tokenizer,
         device=device,
         dtype=dtype,
-        files={n: _sha256_of_file(folder / n) for n in _HASHED_FILES if (folder / n).is_file()},
+        files=hash_files(folder),
     )
 
 

@@ -6,22 +6,38 @@ No generator state exists, so resuming at a step needs none.
 """
 
 import hashlib
-from collections.abc import Callable
 from math import prod
+from typing import Protocol
 
 import torch
 from torch import Tensor
-
-Dropout = Callable[[Tensor, float], Tensor]
-"""Maps a tensor and a drop probability to the dropped tensor."""
 
 POOL_SIZE = 1 << 23
 """Mask values in a pool; sites larger than that draw their own."""
 
 
-def no_dropout(x: Tensor, probability: float) -> Tensor:  # noqa: ARG001 - the signature of every dropout
+class Dropout(Protocol):
+    """What the encoder asks of dropout, site by site in forward order."""
+
+    def __call__(self, x: Tensor, probability: float) -> Tensor:
+        """`x` with its entries dropped with `probability` and the others scaled up."""
+
+    def mask(self, shape: tuple[int, ...], probability: float, like: Tensor) -> Tensor | None:
+        """Multipliers of that shape in the format of `like`; None where nothing is dropped."""
+
+
+class NoDropout:
     """The identity, for evaluation."""
-    return x
+
+    def __call__(self, x: Tensor, probability: float) -> Tensor:  # noqa: ARG002 - the protocol's signature
+        """`x` itself."""
+        return x
+
+    def mask(self, shape: tuple[int, ...], probability: float, like: Tensor) -> None:
+        """None: nothing is dropped."""
+
+
+NO_DROPOUT = NoDropout()
 
 
 class MaskPool:
@@ -38,19 +54,19 @@ class MaskPool:
         kept = torch.empty(count, device=device).bernoulli_(1.0 - self._probability, generator=generator)
         return (kept * self._scale).to(dtype)
 
-    def mask(self, step: int, site: int, like: Tensor) -> Tensor:
-        """Mask values {0, 1/(1-p)} of the shape and format of `like`."""
-        count = prod(like.shape)
+    def mask(self, step: int, site: int, shape: tuple[int, ...], like: Tensor) -> Tensor:
+        """Multipliers {0, 1/(1-p)} of that shape in the format of `like`."""
+        count = prod(shape)
         key = hashlib.blake2b(f"{self._seed}|{step}|{site}".encode(), digest_size=8).digest()
         number = int.from_bytes(key, "little")
         if count > POOL_SIZE:
-            return self._draw(number >> 1, count, like.device, like.dtype).view(like.shape)
+            return self._draw(number >> 1, count, like.device, like.dtype).view(shape)
         offset = number % (POOL_SIZE - count + 1)
-        return self._values[offset : offset + count].view(like.shape).to(like.dtype)
+        return self._values[offset : offset + count].view(shape).to(like.dtype)
 
 
 class StepDropout:
-    """The dropout of one training step: call it once per site, in forward order."""
+    """The dropout of one training step."""
 
     def __init__(self, pools: dict[float, MaskPool], step: int) -> None:
         self._pools = pools
@@ -58,8 +74,13 @@ class StepDropout:
         self._site = 0
 
     def __call__(self, x: Tensor, probability: float) -> Tensor:
-        """`x` with its entries dropped with `probability` and the others scaled up."""
+        """`x` times its site's mask."""
+        mask = self.mask(tuple(x.shape), probability, x)
+        return x if mask is None else x * mask
+
+    def mask(self, shape: tuple[int, ...], probability: float, like: Tensor) -> Tensor | None:
+        """The mask of the next site."""
         if probability == 0.0:
-            return x
+            return None
         self._site += 1
-        return x * self._pools[probability].mask(self._step, self._site, x)
+        return self._pools[probability].mask(self._step, self._site, shape, like)

@@ -17,7 +17,8 @@ from stream.model.adapter import BottleneckAdapter, apply_adapter
 from stream.model.architecture import Architecture
 from stream.model.backbone import Backbone
 from stream.model.batch import Batch
-from stream.model.dropout import Dropout, no_dropout
+from stream.model.dropout import NO_DROPOUT, Dropout
+from stream.model.fused import attention, feed_forward
 
 
 class LayerNorm(NamedTuple):
@@ -113,13 +114,13 @@ def assemble(backbone: Backbone, parameters: Mapping[str, Tensor]) -> Encoder:
 
 
 def encode(
-    backbone: Backbone, parameters: Mapping[str, Tensor], batch: Batch, dropout: Dropout = no_dropout
+    backbone: Backbone, parameters: Mapping[str, Tensor], batch: Batch, dropout: Dropout = NO_DROPOUT
 ) -> Float[Tensor, "batch labels"]:
     """Float32 logits of a batch under one task's tensors."""
     return logits(assemble(backbone, parameters), batch, dropout)
 
 
-def logits(encoder: Encoder, batch: Batch, dropout: Dropout = no_dropout) -> Float[Tensor, "batch labels"]:
+def logits(encoder: Encoder, batch: Batch, dropout: Dropout = NO_DROPOUT) -> Float[Tensor, "batch labels"]:
     """Float32 logits: head over the pooled last hidden state, with the paper code's dropout before it."""
     pooled = pool(encoder, hidden_states(encoder, batch, dropout), batch)
     pooled = dropout(pooled, encoder.architecture.hidden_dropout)
@@ -127,7 +128,7 @@ def logits(encoder: Encoder, batch: Batch, dropout: Dropout = no_dropout) -> Flo
 
 
 def hidden_states(
-    encoder: Encoder, batch: Batch, dropout: Dropout = no_dropout
+    encoder: Encoder, batch: Batch, dropout: Dropout = NO_DROPOUT
 ) -> Float[Tensor, "batch length hidden"]:
     """Last hidden state; positions beyond a row's length hold values that nothing may read."""
     a = encoder.architecture
@@ -161,13 +162,12 @@ def pool(
             return torch.tanh(F.linear(hidden[:, 0], *encoder.pooler)).float()
 
 
-def _layer(layer: Layer, x: Tensor, bias: Tensor, a: Architecture, dropout: Dropout) -> Tensor:
+def _layer(layer: Layer, x: Tensor, bias: Tensor | None, a: Architecture, dropout: Dropout) -> Tensor:
     """One post-norm layer; each adapter sits after its sub-layer's dropout and before the residual sum."""
     y = F.linear(_attention(layer, x, bias, a, dropout), *layer.attention_output)
     y = _adapted(layer.attention_adapter, dropout(y, a.hidden_dropout))
     x = _normalise(x + y, layer.attention_norm, a)
-    y = F.linear(_ACTIVATIONS[a.activation](F.linear(x, *layer.up)), *layer.down)
-    y = _adapted(layer.feed_forward_adapter, dropout(y, a.hidden_dropout))
+    y = _adapted(layer.feed_forward_adapter, dropout(_feed_forward(layer, x, a), a.hidden_dropout))
     return _normalise(x + y, layer.feed_forward_norm, a)
 
 
@@ -175,25 +175,28 @@ def _adapted(adapter: BottleneckAdapter | None, y: Tensor) -> Tensor:
     return y if adapter is None else apply_adapter(adapter, y)
 
 
-def _attention(layer: Layer, x: Tensor, bias: Tensor, a: Architecture, dropout: Dropout) -> Tensor:
-    """Multi-head self-attention before its output projection, [batch, length, hidden].
-
-    Softmax is explicit: the fused kernel's CPU backward took a third of a training step in bfloat16.
-    """
+def _attention(layer: Layer, x: Tensor, bias: Tensor | None, a: Architecture, dropout: Dropout) -> Tensor:
+    """Multi-head self-attention before its output projection, [batch, length, hidden]."""
     batch, length, _ = x.shape
-    width = a.hidden_size // a.num_heads
-    fused = F.linear(x, *layer.query_key_value).view(batch, length, 3, a.num_heads, width)
-    query, key, value = fused.permute(2, 0, 3, 1, 4).unbind(0)
-    scores = torch.matmul(query * width**-0.5, key.transpose(-1, -2)) + bias
-    weights = dropout(torch.softmax(scores, dim=-1), a.attention_dropout)
-    return torch.matmul(weights, value).transpose(1, 2).reshape(batch, length, a.hidden_size)
+    fused = F.linear(x, *layer.query_key_value).view(batch, length, 3, a.num_heads, -1)
+    mask = dropout.mask((batch, a.num_heads, length, length), a.attention_dropout, like=x)
+    return attention(fused, bias, mask)
 
 
-def _attention_bias(batch: Batch, dtype: torch.dtype) -> Tensor:
+def _feed_forward(layer: Layer, x: Tensor, a: Architecture) -> Tensor:
+    frozen = not any(tensor.requires_grad for tensor in (*layer.up, *layer.down))
+    if frozen and a.activation != "relu":
+        return feed_forward(x, layer.up, layer.down, "tanh" if a.activation == "gelu_tanh" else "none")
+    return F.linear(_ACTIVATIONS[a.activation](F.linear(x, *layer.up)), *layer.down)
+
+
+def _attention_bias(batch: Batch, dtype: torch.dtype) -> Tensor | None:
     """0 where a key is a token and the format's minimum where it is padding, [batch, 1, 1, length]."""
+    inside = _inside(batch)
+    if inside.device.type == "cpu" and bool(inside.all()):
+        return None  # nothing to hide; a GPU is not asked, since the answer would wait for it
     lowest = torch.finfo(dtype).min
-    bias = torch.zeros(batch.token_ids.shape, dtype=dtype, device=batch.token_ids.device)
-    return bias.masked_fill_(~_inside(batch), lowest)[:, None, None, :]
+    return torch.zeros(inside.shape, dtype=dtype, device=inside.device).masked_fill_(~inside, lowest)[:, None, None]
 
 
 def _inside(batch: Batch) -> Tensor:

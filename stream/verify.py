@@ -1,0 +1,208 @@
+"""`python -m stream.verify`: prove a recorded run from its database and the backbone alone.
+
+Every stored hash is computed again, then every task is evaluated again as it is served now. The database is
+opened read-only. Exit code 0: proven bit for bit; 1: damage or forgetting, the first item named; 3: this
+machine computes other bits, so values and predictions were compared instead.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from db import Database, LedgerError, UsageError
+from db.ledger import Ledger
+from db.records import EvaluationRecord, Owner, ParametersRecord, RunRecord
+from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_INTERRUPTED, EXIT_NOT_COMPARABLE, EXIT_USER, report_error
+from stream.errors import DamageError, StreamError, UserError
+from stream.learning.learner import Learner
+from stream.learning.recipe import Recipe
+from stream.model.backbone import Backbone, find_backbone, hash_files, load_backbone
+from stream.model.methods import method_named
+from stream.model.precision import choose_device
+from stream.simulator import evaluate_stored
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """What verification found."""
+
+    damages: tuple[str, ...]
+    """Sentences, the first one first; empty where nothing is damaged or forgotten."""
+    num_equal: int
+    num_not_comparable: int
+    num_changed_predictions: int
+    """Among tasks that could not be compared bit for bit."""
+
+    @property
+    def exit_code(self) -> int:
+        """0 proven, 1 damaged or forgotten, 3 not comparable here."""
+        if self.damages:
+            return EXIT_DAMAGE
+        return EXIT_NOT_COMPARABLE if self.num_not_comparable else EXIT_DONE
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m stream.verify", description=__doc__)
+    parser.add_argument("--db", default="sqlite:///runs.db", help="default: sqlite:///runs.db")
+    parser.add_argument("--run", required=True, help="name of the run")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    options = parser.parse_args(arguments)
+    try:
+        with Database.open(options.db, read_only=True) as database:
+            verdict = verify(database.ledger(options.run), device=options.device)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except (UserError, UsageError) as error:
+        return report_error(error, EXIT_USER)
+    except (StreamError, LedgerError) as error:
+        return report_error(error, EXIT_DAMAGE)
+    for line in _last_lines(verdict):
+        print(line)
+    return verdict.exit_code
+
+
+def verify(ledger: Ledger, *, device: str = "auto") -> Verdict:
+    """Recompute every hash of a run and re-evaluate every task it serves.
+
+    Raises:
+        UserError: the backbone cannot be had.
+    """
+    run = ledger.run()
+    print(f"run {run.name}: {run.status.value}, {len(run.task_names)} tasks, method {run.method}")
+    damages = [damage.sentence for damage in (*ledger.check_rows(), *ledger.check_blobs())]
+    print(f"stored rows and blobs: {'intact' if not damages else damages[0]}")
+    damages += _damaged_files(run)
+    if damages:
+        return Verdict(damages=tuple(damages), num_equal=0, num_not_comparable=0, num_changed_predictions=0)
+    learner = _learner(run, device)
+    if learner.backbone_sha256 != run.backbone_sha256:
+        sentence = f"the backbone {run.backbone!r} has fingerprint {learner.backbone_sha256}, not {run.backbone_sha256}"
+        return Verdict(damages=(sentence,), num_equal=0, num_not_comparable=0, num_changed_predictions=0)
+    print(f"backbone {run.backbone}: fingerprint {run.backbone_sha256[:12]}... unchanged")
+    return _verdict(_checked(learner, ledger, run))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Check:
+    """One task evaluated again."""
+
+    sentence: str
+    equal: bool | None
+    num_changed: int
+
+
+def _verdict(checks: Iterator[_Check]) -> Verdict:
+    done: list[_Check] = []
+    for check in checks:
+        print(check.sentence)
+        done.append(check)
+    return Verdict(
+        damages=tuple(check.sentence for check in done if check.equal is False),
+        num_equal=sum(check.equal is True for check in done),
+        num_not_comparable=sum(check.equal is None for check in done),
+        num_changed_predictions=sum(check.num_changed for check in done if check.equal is None),
+    )
+
+
+def _checked(learner: Learner, ledger: Ledger, run: RunRecord) -> Iterator[_Check]:
+    """Every served task against its own arrival, and against each recorded re-evaluation of it."""
+    own = {record.position: record for record in ledger.parameters(owner=Owner.OWN)}
+    if not own:
+        return
+    last = max(own)
+    for on, learned in own.items():
+        name = run.task_names[on]
+        evaluation, _ = evaluate_stored(learner, ledger, after=last, on=on)
+        recorded = ledger.evaluations(on=on)
+        reference = learned if run.isolated else _last_recorded(recorded, last)
+        if reference is None:
+            continue
+        if run.isolated:
+            yield from _forgotten(name, learned, recorded)
+        logits, predictions, plan = _digests(reference)
+        if evaluation.plan_sha256 != plan:
+            changed = int(evaluation.predictions_sha256 != predictions)
+            yield _Check(
+                sentence=f"{name}: not comparable here (another machine, library or thread count); "
+                f"{evaluation.metric} {evaluation.value:.4f}, predictions {'changed' if changed else 'the same'}",
+                equal=None,
+                num_changed=changed,
+            )
+        elif (evaluation.logits_sha256, evaluation.predictions_sha256) != (logits, predictions):
+            yield _Check(
+                sentence=f"{name}: logits digest {evaluation.logits_sha256} is not the recorded {logits}",
+                equal=False,
+                num_changed=0,
+            )
+        else:
+            sentence = f"{name}: equal bit for bit, {evaluation.metric} {evaluation.value:.4f}"
+            yield _Check(sentence=sentence, equal=True, num_changed=0)
+
+
+def _forgotten(name: str, learned: ParametersRecord, recorded: Sequence[EvaluationRecord]) -> Iterator[_Check]:
+    """The first recorded re-evaluation that differs from the task's own arrival, under the same plan."""
+    for row in recorded:
+        if row.plan_sha256 == learned.plan_sha256 and _digests(row) != _digests(learned):
+            sentence = f"{name}: forgotten after arrival {row.after}: {row.metric} {learned.learned_value} -> {row.value}"
+            yield _Check(sentence=sentence, equal=False, num_changed=row.changed_predictions)
+            return
+
+
+def _last_recorded(recorded: Sequence[EvaluationRecord], after: int) -> EvaluationRecord | None:
+    return next((row for row in recorded if row.after == after), None)
+
+
+def _digests(record: ParametersRecord | EvaluationRecord) -> tuple[str, str, str]:
+    if isinstance(record, ParametersRecord):
+        return record.learned_logits_sha256, record.learned_predictions_sha256, record.plan_sha256
+    return record.logits_sha256, record.predictions_sha256, record.plan_sha256
+
+
+def _damaged_files(run: RunRecord) -> list[str]:
+    """Backbone files whose hash is not the recorded one."""
+    try:
+        found = hash_files(find_backbone(run.backbone))
+    except DamageError as error:
+        return [str(error)]
+    return [
+        f"the backbone's file {name} has SHA-256 {found.get(name, 'none: it is missing')}, recorded was {recorded}"
+        for name, recorded in run.environment["backbone_files"].items()
+        if found.get(name) != recorded
+    ]
+
+
+def _learner(run: RunRecord, device: Any) -> Learner:
+    environment = run.environment
+    torch.set_num_threads(environment["num_threads"])
+    chosen = choose_device(environment["device"] if device == "auto" else device)
+    backbone: Backbone = load_backbone(run.backbone, device=chosen, dtype=getattr(torch, environment["dtype"]))
+    options = run.configuration["method_options"]
+    return Learner(
+        backbone=backbone,
+        backbone_sha256=backbone.fingerprint(),
+        method=method_named(run.method, adapter_size=options.get("adapter_size", 1)),
+        recipe=Recipe(),
+    )
+
+
+def _last_lines(verdict: Verdict) -> Iterator[str]:
+    if verdict.damages:
+        yield f"DAMAGED OR FORGOTTEN: {verdict.damages[0]}"
+        if len(verdict.damages) > 1:
+            yield f"and {len(verdict.damages) - 1} more"
+    elif verdict.num_not_comparable:
+        yield (
+            f"not comparable here: {verdict.num_not_comparable} tasks under another evaluation plan, "
+            f"{verdict.num_changed_predictions} with changed predictions; {verdict.num_equal} equal bit for bit"
+        )
+    else:
+        yield f"proven bit for bit: {verdict.num_equal} of {verdict.num_equal} tasks"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
