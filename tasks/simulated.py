@@ -28,12 +28,14 @@ from tasks.word_model import (
     draw,
     estimate_bayes_accuracy,
     random_stream,
-    solve_tilt,
+    solve_clarity,
 )
 
 LABEL_NOISE = 0.02
 OWN_WORDS = 12
-"""Words that a class prefers. Few and clear ones can be learned from a few hundred examples."""
+"""Words that a class prefers; with many classes they overlap."""
+OWN_SHARE = 0.4
+"""Share of a class's own words in the lead of its clear texts: even one of ten words then has four."""
 DEFAULT_ACCURACY = 0.85
 """Aim for the Bayes accuracy where no published accuracy is known."""
 LEAST_SIGNAL = 0.1
@@ -144,17 +146,18 @@ def word_model(card: TaskShape, shares: Float64[np.ndarray, " classes"], seed: i
     mean_chars = card.mean_chars or (card.paper.mean_chars if card.paper else DEFAULT_MEAN_CHARS)
     word_chars = np.array([len(word) for word in words], np.float64)
     mean_words = (mean_chars + 1) / (float(background @ word_chars) + 1)
-    untilted = WordModel(
+    vague = WordModel(
         class_shares=shares,
         background=background,
         own_words=_own_words(stream, len(shares), len(words)),
-        tilt=0.0,
+        own_share=OWN_SHARE,
+        clarity=0.0,
         lengths=text_lengths(mean_words),
         label_noise=LABEL_NOISE,
     )
     aim = aimed_accuracy(shares, card.paper.adapters if card.paper else DEFAULT_ACCURACY)
-    model = solve_tilt(untilted, seed, card.name, "tilt", target=aim)
-    # The words that the tilt favours may be shorter or longer than the others.
+    model = solve_clarity(vague, seed, card.name, "clarity", target=aim)
+    # The words that the classes favour may be shorter or longer than the others.
     stretch = (mean_chars + 1) / (expected_chars(model) + 1)
     return replace(model, lengths=text_lengths(mean_words * stretch))
 
@@ -162,11 +165,11 @@ def word_model(card: TaskShape, shares: Float64[np.ndarray, " classes"], seed: i
 def expected_chars(model: WordModel) -> float:
     """Mean number of characters of the model's texts, spaces included."""
     word_chars = np.array([len(word) for word in word_list()], np.float64)
-    in_lead = float(model.class_shares @ (model.word_probabilities() @ word_chars))
-    after_lead = float(model.background @ word_chars)
+    per_row = model.word_probabilities() @ word_chars + 1
+    background = float(per_row[-1])
+    in_lead = model.clarity * float(model.class_shares @ per_row[:-1]) + (1 - model.clarity) * background
     lead = np.minimum(model.lengths, LEAD_WORDS)
-    rest = model.lengths - lead
-    return float((lead * (in_lead + 1) + rest * (after_lead + 1)).mean()) - 1
+    return float((lead * in_lead + (model.lengths - lead) * background).mean()) - 1
 
 
 def aimed_accuracy(shares: Float64[np.ndarray, " classes"], published: float) -> float:
@@ -195,7 +198,7 @@ def word_list() -> tuple[str, ...]:
 def _own_words(
     stream: np.random.Generator, num_classes: int, num_words: int
 ) -> Bool[np.ndarray, "classes words"]:
-    """A random subset of `OWN_WORDS` words for each class; with many classes they overlap."""
+    """A random subset of `OWN_WORDS` words for each class."""
     order = np.argsort(stream.random((num_classes, num_words)), axis=1, kind="stable")
     own = np.zeros((num_classes, num_words), np.bool_)
     np.put_along_axis(own, order[:, :OWN_WORDS], True, axis=1)

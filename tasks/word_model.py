@@ -1,9 +1,13 @@
 """Class-conditional word distributions: texts whose best possible classifier is known.
 
-A text has a class, drawn by the class shares, and a length that says nothing about the class. Its first
-`LEAD_WORDS` words are independent draws from the word distribution of its class, all later ones from the
-background that the classes have in common. So Bayes' theorem gives the exact posterior of the class, and
-the mean of its maximum over fresh texts is the Bayes accuracy: no classifier reaches more.
+A text has a class, drawn by the class shares, and a length that says nothing about the class. In a clear
+text the first `LEAD_WORDS` words are independent draws from the word distribution of its class; all other
+words come from the background that the classes have in common, and a vague text has no others. So Bayes'
+theorem gives the exact posterior of the class, and the mean of its maximum over fresh texts is the Bayes
+accuracy: no classifier reaches more.
+
+Difficulty lies in the share of vague texts. Spreading thin evidence over all texts instead would give the
+same Bayes accuracy, but a task that takes far more examples to learn.
 
 The same key gives the same bytes on every platform: the only randomness is PCG64's uniform numbers, and
 they are looked up in tables of integers, where the last bits of a platform's `exp` do not show.
@@ -16,6 +20,7 @@ from itertools import count
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
+from scipy.sparse import csr_array
 
 LEAD_WORDS = 100
 """Only these many first words depend on the class. Real texts open with their matter too; and with it all
@@ -41,9 +46,11 @@ class WordModel:
     background: Float64[np.ndarray, " words"]
     """Probability of each word where no class speaks; positive, sums to 1."""
     own_words: Bool[np.ndarray, "classes words"]
-    """The words that a class uses more often than the background does."""
-    tilt: float
-    """Added to the log-weight of a class's own words; 0 makes the classes indistinguishable."""
+    """The words that a class uses more often than the background does; at least one each."""
+    own_share: float
+    """Share of the words of a clear lead that are drawn from the class's own words, evenly."""
+    clarity: float
+    """Share of texts that are clear; 0 makes the classes indistinguishable."""
     lengths: Int64[np.ndarray, " quantiles"]
     """Words per text, at least 1; each entry is equally likely."""
     label_noise: float
@@ -51,13 +58,14 @@ class WordModel:
 
     def word_thresholds(self) -> Int64[np.ndarray, "classes_and_background words"]:
         """Cumulative word probabilities times `SCALE`; one row per class, then the background's."""
-        tilted = self.background * np.exp(self.tilt * self.own_words)
-        return _thresholds(np.vstack([tilted, self.background]))
+        own = self.own_words / self.own_words.sum(axis=1, keepdims=True)
+        clear = (1 - self.own_share) * self.background + self.own_share * own
+        return _thresholds(np.vstack([clear, self.background]))
 
-    def word_probabilities(self) -> Float64[np.ndarray, "classes words"]:
-        """Probability of each word in the lead of a text of each class, exactly as sampled."""
-        probabilities: Float64[np.ndarray, "classes words"]
-        probabilities = np.diff(self.word_thresholds()[:-1], axis=1, prepend=0) / SCALE
+    def word_probabilities(self) -> Float64[np.ndarray, "classes_and_background words"]:
+        """Probability of each word in the clear lead of each class and elsewhere, exactly as sampled."""
+        probabilities: Float64[np.ndarray, "classes_and_background words"]
+        probabilities = np.diff(self.word_thresholds(), axis=1, prepend=0) / SCALE
         return probabilities
 
 
@@ -90,15 +98,16 @@ def random_stream(*key: str | int) -> np.random.Generator:
 
 def draw(model: WordModel, stream: np.random.Generator, num_texts: int) -> Sample:
     """Draw `num_texts` independent labelled texts."""
-    for_class, for_noise, for_label, for_length = stream.random((4, num_texts))
+    for_class, for_clarity, for_noise, for_label, for_length = stream.random((5, num_texts))
     shares = _thresholds(model.class_shares[None, :])
     classes = _look_up(shares, np.zeros(num_texts, np.int64), for_class)
     redrawn = _look_up(shares, np.zeros(num_texts, np.int64), for_label)
     lengths = model.lengths[(for_length * len(model.lengths)).astype(np.int64)]
     starts = np.cumsum(lengths) - lengths
     position_in_text = np.arange(lengths.sum()) - np.repeat(starts, lengths)
-    in_lead = position_in_text < LEAD_WORDS
-    rows = np.where(in_lead, np.repeat(classes, lengths), len(model.class_shares))
+    background_row = len(model.class_shares)
+    lead_row = np.where(for_clarity < model.clarity, classes, background_row)
+    rows = np.where(position_in_text < LEAD_WORDS, np.repeat(lead_row, lengths), background_row)
     return Sample(
         labels=np.where(for_noise < model.label_noise, redrawn, classes),
         lengths=lengths,
@@ -109,19 +118,21 @@ def draw(model: WordModel, stream: np.random.Generator, num_texts: int) -> Sampl
 def posterior(model: WordModel, sample: Sample) -> Float64[np.ndarray, "texts classes"]:
     """Probability of each label given the text, by Bayes' theorem, label noise included.
 
-    Words after the lead have the same probability under every class and drop out. The lead enters as
-    word counts times log-probabilities; their order does not matter.
+    A lead is one class's or, where the text is vague, the background's: as many hypotheses as classes and
+    one more, whose log-likelihoods are word counts times log-probabilities. Later words have the same
+    probability under each and drop out. A vague text leaves the class shares as they were.
     """
-    num_words = len(model.background)
-    num_texts = len(sample.lengths)
-    starts = np.cumsum(sample.lengths) - sample.lengths
-    text = np.repeat(np.arange(num_texts), sample.lengths)
-    in_lead = np.arange(len(text)) - starts[text] < LEAD_WORDS
-    cells = (text * num_words + sample.words)[in_lead]
-    counts = np.bincount(cells, minlength=num_texts * num_words).reshape(num_texts, num_words)
-    scores = counts @ np.log(model.word_probabilities()).T + np.log(model.class_shares)
+    leads = _cut(sample, LEAD_WORDS)
+    ends = np.append(0, np.cumsum(leads.lengths))
+    counts = csr_array(
+        (np.ones(len(leads.words)), leads.words, ends), shape=(len(leads.lengths), len(model.background))
+    )
+    with np.errstate(divide="ignore"):  # log 0: a hypothesis that cannot be true, where clarity is 0 or 1
+        prior = np.log(np.append(model.clarity * model.class_shares, 1 - model.clarity))
+    scores = counts @ np.log(model.word_probabilities()).T + prior
     weights = np.exp(scores - scores.max(axis=1, keepdims=True))
-    classes = weights / weights.sum(axis=1, keepdims=True)
+    hypotheses = weights / weights.sum(axis=1, keepdims=True)
+    classes = hypotheses[:, :-1] + hypotheses[:, -1:] * model.class_shares
     labels: Float64[np.ndarray, "texts classes"]
     labels = (1 - model.label_noise) * classes + model.label_noise * model.class_shares
     return labels
@@ -144,24 +155,35 @@ def estimate_bayes_accuracy(model: WordModel, *key: str | int) -> BayesEstimate:
     return BayesEstimate(accuracy=float(found.mean()), standard_error=error, num_texts=len(found))
 
 
-def solve_tilt(model: WordModel, *key: str | int, target: float, num_texts: int = 2000) -> WordModel:
-    """The model with the tilt at which the Bayes accuracy is about `target`, by bisection.
+def solve_clarity(model: WordModel, *key: str | int, target: float, num_texts: int = 2000) -> WordModel:
+    """The model with the clarity at which the Bayes accuracy is about `target`, by bisection.
 
     Every step sees the same random numbers, so the search is deterministic. It is exact to the noise of
     `num_texts` texts (about one point); measure the result with `estimate_bayes_accuracy`. A target out
-    of reach gives the nearest end of the range 0 to 8.
+    of reach gives a clarity next to 0 or 1.
     """
     leads = _leads(model)
-    low, high = 0.0, 8.0
+    low, high = 0.0, 1.0
     for _ in range(10):
         middle = (low + high) / 2
-        candidate = replace(leads, tilt=middle)
+        candidate = replace(leads, clarity=middle)
         sample = draw(candidate, random_stream(*key), num_texts)
         if posterior(candidate, sample).max(axis=1).mean() < target:
             low = middle
         else:
             high = middle
-    return replace(model, tilt=(low + high) / 2)
+    return replace(model, clarity=(low + high) / 2)
+
+
+def _cut(sample: Sample, num_words: int) -> Sample:
+    """The first `num_words` words of each text."""
+    starts = np.cumsum(sample.lengths) - sample.lengths
+    position_in_text = np.arange(len(sample.words)) - np.repeat(starts, sample.lengths)
+    return Sample(
+        labels=sample.labels,
+        lengths=np.minimum(sample.lengths, num_words),
+        words=sample.words[position_in_text < num_words],
+    )
 
 
 def _leads(model: WordModel) -> WordModel:
