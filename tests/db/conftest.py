@@ -15,11 +15,19 @@ def url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/runs.db"
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """An empty database as a file's content: migrating costs more than most tests."""
+    file = tmp_path_factory.mktemp("migrated") / "runs.db"
+    Database.open(f"sqlite:///{file}").close()
+    return file.read_bytes()
+
+
 @pytest.fixture(params=["file", "memory"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+def database(request: pytest.FixtureRequest, url: str, tmp_path: Path, migrated: bytes) -> Iterator[Database]:
     """An empty database of each kind."""
-    address = f"sqlite:///{tmp_path}/runs.db" if request.param == "file" else "sqlite://"
-    with Database.open(address, max_inline_bytes=1_000) as opened:
+    (tmp_path / "runs.db").write_bytes(migrated)
+    with Database.open(url if request.param == "file" else "sqlite://", max_inline_bytes=1_000) as opened:
         yield opened
 
 
@@ -31,7 +39,8 @@ def ledger(database: Database) -> Iterator[Ledger]:
 
 
 @pytest.fixture
-def file_ledger(url: str) -> Iterator[Ledger]:
+def file_ledger(url: str, tmp_path: Path, migrated: bytes) -> Iterator[Ledger]:
     """The ledger of a held run in a file."""
+    (tmp_path / "runs.db").write_bytes(migrated)
     with Database.open(url, max_inline_bytes=1_000) as opened, opened.acquire("first"):
         yield opened.create_run(new_run())

@@ -8,9 +8,11 @@ import threading
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 import db.log
 from db import Database, RunHeldError
+from db.locks import lock_file
 from db.records import RunStatus
 from tests.db.made_records import PLAN, evaluate, learn, new_run, parameters, predictions_of, task
 
@@ -161,6 +163,18 @@ def test_viewers_never_keep_a_run_from_starting(url):
             asking.join()
 
 
+def test_a_starting_run_waits_for_a_viewer_that_looks(url):
+    """A lock held for a moment, as a viewer does to see whether it is free, does not refuse a run."""
+    with Database.open(url) as database:
+        path = lock_file(database.storage.address, "first")
+        path.parent.mkdir(parents=True)
+        looking = FileLock(path, thread_local=False)
+        looking.acquire()
+        threading.Timer(0.05, looking.release).start()
+        with database.acquire("first"):
+            assert not looking.is_locked
+
+
 def test_a_viewer_in_a_loop_disturbs_nothing(url, tmp_path, monkeypatch):
     """A viewer reads without an error while a run writes, and the log stays near its limit."""
     limit = 2**20
@@ -188,15 +202,25 @@ def test_a_stuck_reader_makes_the_log_longer_but_stops_nobody(url, tmp_path, mon
     """While a reader stays inside its transaction, writing goes on; once it ends, the log is folded back."""
     monkeypatch.setattr(db.log, "LIMIT_BYTES", 2**16)
     monkeypatch.setattr(db.log, "PATIENCE_MS", 1)
+    fold, folded = db.log.WriteAheadLog.fold, []
+
+    def counted(log: db.log.WriteAheadLog) -> bool:
+        folded.append(fold(log))
+        return folded[-1]
+
+    monkeypatch.setattr(db.log.WriteAheadLog, "fold", counted)
     log = tmp_path / "runs.db-wal"
     with Database.open(url) as database, Database.open(url, read_only=True) as viewer:
         ledger = database.create_run(new_run())
         learn(ledger, 0)
         with viewer.storage.reading() as connection:
             connection.exec_driver_sql("SELECT count(*) FROM runs").scalar()
+            folded.clear()
             for number in range(10):
                 ledger.record_test_set(0, f"split {number}", os.urandom(50_000))
             assert log.stat().st_size > 400_000
+            assert len(folded) < 5  # tried again only when the log had doubled
+            assert not any(folded)
         for number in range(10, 40):
             ledger.record_test_set(0, f"split {number}", os.urandom(50_000))
         assert log.stat().st_size < 400_000

@@ -138,6 +138,8 @@ def test_a_removed_task_is_not_waited_for(ledger):
     for position in (0, 1):
         learn(ledger, position)
     evaluate(ledger, 0)
+    ledger.record_evaluation(evaluation(1, 0, predictions_of(0)), predictions_of(0))
     ledger.remove(0)
+    assert ledger.finished_arrivals() == 1
     ledger.record_evaluation(evaluation(1, 1, predictions_of(1)), predictions_of(1))
     assert ledger.finished_arrivals() == 2
