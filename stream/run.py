@@ -1,4 +1,4 @@
-"""`python -m stream.run`: a stream of tasks, learned one after the other, with proof that none was forgotten."""
+"""`python -m stream.run`: a stream of tasks, learned one by one, with proof that none was forgotten."""
 
 import argparse
 import shlex
@@ -35,7 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         results = run_session(configuration_of(options), place_of(options), open_display(options.display))
     except KeyboardInterrupt:
-        print(f"interrupted; everything done so far is saved. Go on with:\n  {resume_command(given)}", file=sys.stderr)
+        print(
+            f"interrupted; everything done so far is saved. Go on with:\n  {resume_command(given)}",
+            file=sys.stderr,
+        )
         return EXIT_INTERRUPTED
     except (UserError, TaskError, UsageError) as error:
         return report_error(error, EXIT_USER)

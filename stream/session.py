@@ -14,9 +14,9 @@ from db.records import NewRun, RunRecord, RunStatus
 from stream.configuration import RunConfiguration, difference
 from stream.display import Display
 from stream.environment import describe_environment
-from stream.model.forecast import bert_base_growth
 from stream.learning.learner import Learner
 from stream.model.backbone import Backbone, load_backbone
+from stream.model.forecast import bert_base_growth
 from stream.model.methods import Method, default_adapter_size, method_named
 from stream.model.precision import DeviceChoice, choose_device, choose_dtype
 from stream.reports import last_lines, write_reports
@@ -186,4 +186,3 @@ def _record_failure(ledger: Ledger, message: str) -> None:
         ledger.set_status(RunStatus.FAILED, message)
     except LedgerError:
         return  # the error on its way says more: the ledger itself may be what failed
-

@@ -1,4 +1,4 @@
-"""THE loop: tasks arrive, each is learned, recorded, and every earlier one is evaluated again from the record.
+"""THE loop: tasks arrive, each is learned and recorded, and every earlier one is evaluated again.
 
 Nothing is evaluated before it is committed, and nothing is served from memory: each cell R[after, on] is
 computed from bytes that the ledger read and hashed for it.
@@ -44,7 +44,9 @@ def simulate(stream: TaskStream, learner: Learner, ledger: Ledger, display: Disp
         LedgerError: something could not be stored or read back; what was committed stays.
     """
     display.run_started(load_results(ledger))
-    growth = GrowthCounter(backbone_params=ledger.run().backbone_params, backbone_bytes=ledger.run().backbone_bytes)
+    growth = GrowthCounter(
+        backbone_params=ledger.run().backbone_params, backbone_bytes=ledger.run().backbone_bytes
+    )
     removed = {task.position for task in ledger.tasks() if task.removed_at is not None}
     num_finished = ledger.finished_arrivals()
     for arrival in stream:
@@ -92,7 +94,7 @@ def learn_arrival(arrival: Arrival, learner: Learner, ledger: Ledger, display: D
 
 
 def reevaluate(learner: Learner, ledger: Ledger, *, after: int, on: int) -> EvaluationRecord:
-    """Evaluate task `on` as it is served after arrival `after`, from the ledger's bytes, and record the cell."""
+    """Evaluate task `on` as it is served after arrival `after`, from the ledger's bytes; record the cell."""
     evaluation, plan = evaluate_stored(learner, ledger, after=after, on=on)
     learned = _learned(ledger, on)
     changed = 0
@@ -125,7 +127,9 @@ def evaluate_stored(
     Raises:
         DamageError: stored bytes are missing or changed.
     """
-    parameters = TaskParameters.from_bytes(ledger.parameters_content(on)).over(_shared(ledger, before=after + 1))
+    parameters = TaskParameters.from_bytes(ledger.parameters_content(on)).over(
+        _shared(ledger, before=after + 1)
+    )
     tokens = TokenSet.from_bytes(ledger.test_set(on))
     return learner.evaluate(tokens, parameters, metric=ledger.task(on).metric)
 

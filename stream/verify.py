@@ -16,7 +16,14 @@ import torch
 from db import Database, LedgerError, UsageError
 from db.ledger import Ledger
 from db.records import EvaluationRecord, Owner, ParametersRecord, RunRecord
-from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_INTERRUPTED, EXIT_NOT_COMPARABLE, EXIT_USER, report_error
+from stream.commands import (
+    EXIT_DAMAGE,
+    EXIT_DONE,
+    EXIT_INTERRUPTED,
+    EXIT_NOT_COMPARABLE,
+    EXIT_USER,
+    report_error,
+)
 from stream.errors import DamageError, StreamError, UserError
 from stream.learning.learner import Learner
 from stream.learning.recipe import Recipe
@@ -81,7 +88,10 @@ def verify(ledger: Ledger, *, device: str = "auto") -> Verdict:
         return Verdict(damages=tuple(damages), num_equal=0, num_not_comparable=0, num_changed_predictions=0)
     learner = _learner(run, device)
     if learner.backbone_sha256 != run.backbone_sha256:
-        sentence = f"the backbone {run.backbone!r} has fingerprint {learner.backbone_sha256}, not {run.backbone_sha256}"
+        sentence = (
+            f"the backbone {run.backbone!r} has fingerprint {learner.backbone_sha256}, "
+            f"not {run.backbone_sha256}"
+        )
         return Verdict(damages=(sentence,), num_equal=0, num_not_comparable=0, num_changed_predictions=0)
     print(f"backbone {run.backbone}: fingerprint {run.backbone_sha256[:12]}... unchanged")
     return _verdict(_checked(learner, ledger, run))
@@ -129,7 +139,8 @@ def _checked(learner: Learner, ledger: Ledger, run: RunRecord) -> Iterator[_Chec
             changed = int(evaluation.predictions_sha256 != predictions)
             yield _Check(
                 sentence=f"{name}: not comparable here (another machine, library or thread count); "
-                f"{evaluation.metric} {evaluation.value:.4f}, predictions {'changed' if changed else 'the same'}",
+                f"{evaluation.metric} {evaluation.value:.4f}, "
+                f"predictions {'changed' if changed else 'the same'}",
                 equal=None,
                 num_changed=changed,
             )
@@ -144,11 +155,16 @@ def _checked(learner: Learner, ledger: Ledger, run: RunRecord) -> Iterator[_Chec
             yield _Check(sentence=sentence, equal=True, num_changed=0)
 
 
-def _forgotten(name: str, learned: ParametersRecord, recorded: Sequence[EvaluationRecord]) -> Iterator[_Check]:
+def _forgotten(
+    name: str, learned: ParametersRecord, recorded: Sequence[EvaluationRecord]
+) -> Iterator[_Check]:
     """The first recorded re-evaluation that differs from the task's own arrival, under the same plan."""
     for row in recorded:
         if row.plan_sha256 == learned.plan_sha256 and _digests(row) != _digests(learned):
-            sentence = f"{name}: forgotten after arrival {row.after}: {row.metric} {learned.learned_value} -> {row.value}"
+            sentence = (
+                f"{name}: forgotten after arrival {row.after}: "
+                f"{row.metric} {learned.learned_value} -> {row.value}"
+            )
             yield _Check(sentence=sentence, equal=False, num_changed=row.changed_predictions)
             return
 
@@ -170,7 +186,8 @@ def _damaged_files(run: RunRecord) -> list[str]:
     except DamageError as error:
         return [str(error)]
     return [
-        f"the backbone's file {name} has SHA-256 {found.get(name, 'none: it is missing')}, recorded was {recorded}"
+        f"the backbone's file {name} has SHA-256 {found.get(name, 'none: it is missing')}, "
+        f"recorded was {recorded}"
         for name, recorded in run.environment["backbone_files"].items()
         if found.get(name) != recorded
     ]
@@ -180,7 +197,9 @@ def _learner(run: RunRecord, device: Any) -> Learner:
     environment = run.environment
     torch.set_num_threads(environment["num_threads"])
     chosen = choose_device(environment["device"] if device == "auto" else device)
-    backbone: Backbone = load_backbone(run.backbone, device=chosen, dtype=getattr(torch, environment["dtype"]))
+    backbone: Backbone = load_backbone(
+        run.backbone, device=chosen, dtype=getattr(torch, environment["dtype"])
+    )
     options = run.configuration["method_options"]
     return Learner(
         backbone=backbone,
@@ -198,7 +217,8 @@ def _last_lines(verdict: Verdict) -> Iterator[str]:
     elif verdict.num_not_comparable:
         yield (
             f"not comparable here: {verdict.num_not_comparable} tasks under another evaluation plan, "
-            f"{verdict.num_changed_predictions} with changed predictions; {verdict.num_equal} equal bit for bit"
+            f"{verdict.num_changed_predictions} with changed predictions; "
+            f"{verdict.num_equal} equal bit for bit"
         )
     else:
         yield f"proven bit for bit: {verdict.num_equal} of {verdict.num_equal} tasks"

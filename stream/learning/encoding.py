@@ -64,7 +64,7 @@ class TokenSet:
         at = (starts.unsqueeze(-1) + positions).clamp_(max=max(len(self.ids) - 1, 0))
         token_ids = torch.where(inside, self.ids[at], 0).long()
         second = self.second[examples]
-        # one segment throughout needs no lookup per token; a set is of one kind, so no row decides for another
+        # a set has one segment throughout or two, so no row decides for another
         one_segment = bool((self.second == self.lengths).all())
         types = None if one_segment else (inside & (positions >= second.unsqueeze(-1))).long()
         return Batch(token_ids=token_ids, lengths=lengths, token_types=types)
@@ -90,7 +90,7 @@ class EncodedSplit:
 
 
 def encode_split(tokenizer: Any, split: Split, *, max_length: int) -> EncodedSplit:
-    """Tokenise a split; texts longer than `max_length` tokens (special tokens included) are cut and counted."""
+    """Tokenise a split; texts longer than `max_length` tokens (special ones included) are cut and counted."""
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_length)
     ids: list[np.ndarray] = []
@@ -99,7 +99,11 @@ def encode_split(tokenizer: Any, split: Split, *, max_length: int) -> EncodedSpl
     num_truncated = 0
     for start in range(0, len(split), _CHUNK):
         texts = list(split.texts[start : start + _CHUNK])
-        inputs = texts if split.pairs is None else list(zip(texts, split.pairs[start : start + _CHUNK], strict=True))
+        inputs = (
+            texts
+            if split.pairs is None
+            else list(zip(texts, split.pairs[start : start + _CHUNK], strict=True))
+        )
         for encoding in tokenizer.encode_batch(inputs):
             ids.append(np.asarray(encoding.ids, dtype=np.int32))
             lengths.append(len(encoding.ids))

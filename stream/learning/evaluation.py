@@ -101,7 +101,12 @@ def predict(
 
 
 def evaluate(
-    backbone: Backbone, parameters: Mapping[str, Tensor], tokens: TokenSet, *, metric: str, plan: EvaluationPlan
+    backbone: Backbone,
+    parameters: Mapping[str, Tensor],
+    tokens: TokenSet,
+    *,
+    metric: str,
+    plan: EvaluationPlan,
 ) -> Evaluation:
     """Metric, predictions and digest of one task's tensors on a token set."""
     started = time.perf_counter()

@@ -20,14 +20,18 @@ class FlatParameters:
     def __init__(self, sites: Sequence[Site], values: Mapping[str, Tensor], device: torch.device) -> None:
         self._groups = [self._ordered(sites, decays=True), self._ordered(sites, decays=False)]
         self.leaves = [
-            torch.cat([values[site.name].reshape(-1) for site in group]).to(device, torch.float32).requires_grad_()
+            torch.cat([values[site.name].reshape(-1) for site in group])
+            .to(device, torch.float32)
+            .requires_grad_()
             for group in self._groups
         ]
         """The flat tensor that decays, and the one that does not."""
 
     @staticmethod
     def _ordered(sites: Sequence[Site], *, decays: bool) -> list[Site]:
-        return sorted((site for site in sites if site.decays == decays), key=lambda site: site.kind is not Kind.HEAD)
+        return sorted(
+            (site for site in sites if site.decays == decays), key=lambda site: site.kind is not Kind.HEAD
+        )
 
     def tensors(self, dtype: torch.dtype) -> dict[str, Tensor]:
         """Views by site name through which gradients flow; all but the head in `dtype`."""

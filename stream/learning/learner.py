@@ -1,6 +1,6 @@
 """The learner: a backbone, a method and a recipe. It turns an arrival into parameters and evaluates them.
 
-It knows neither the ledger nor the loop: text and tensors go in, tensors, token sets and evaluations come out.
+It knows neither the ledger nor the loop: text and tensors go in, tensors and evaluations come out.
 """
 
 import time
@@ -72,7 +72,9 @@ class Learner:
         def encoded(split: Any) -> EncodedSplit:
             return encode_split(self.backbone.tokenizer, split, max_length=self.max_length)
 
-        return PreparedTask(task=task, train=encoded(task.train), valid=encoded(task.valid), test=encoded(task.test))
+        return PreparedTask(
+            task=task, train=encoded(task.train), valid=encoded(task.valid), test=encoded(task.test)
+        )
 
     @property
     def max_length(self) -> int:
@@ -136,7 +138,9 @@ class Learner:
             notes=("restarted at a lower learning rate",) if trained.restarted else (),
         )
 
-    def evaluate(self, tokens: TokenSet, parameters: TaskParameters, *, metric: str) -> tuple[Evaluation, EvaluationPlan]:
+    def evaluate(
+        self, tokens: TokenSet, parameters: TaskParameters, *, metric: str
+    ) -> tuple[Evaluation, EvaluationPlan]:
         """Evaluate restored tensors on a stored token set, with the plan that was used."""
         plan = make_plan(tokens, self.backbone)
         placed = parameters.to(self.backbone.device)

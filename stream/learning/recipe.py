@@ -53,6 +53,6 @@ class Recipe:
 
 
 def recipe_sha256(recipe: Recipe, **covers: str | int | Mapping[str, Any]) -> str:
-    """Identity of a training: data fingerprint, seed, method, backbone and settings; never position or time."""
+    """Identity of a training: data, seed, method, backbone and settings; never position or time."""
     content = {"recipe": asdict(recipe), **covers}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

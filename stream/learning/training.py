@@ -102,7 +102,8 @@ def train(job: TrainingJob, checkpoints: Checkpoints, observer: Observer) -> Tra
         rate = training.recipe.learning_rate
         if attempt == 0:
             observer.restarted(
-                f"the loss was not finite at learning rate {rate:g}; the arrival starts again at {rate * RESTART_RATE:g}"
+                f"the loss was not finite at learning rate {rate:g}; "
+                f"the arrival starts again at {rate * RESTART_RATE:g}"
             )
     raise TrainingError(
         f"The loss was not finite at learning rate {job.recipe.learning_rate:g} nor at "
@@ -236,7 +237,10 @@ class _Training:
                 num_steps=self._num_steps,
                 learning_rate=self.recipe.rate(self._step - 1, self._num_steps),
                 train_loss=float(self._loss_sum) / (done * self.recipe.batch_size),
-                tokens_per_second=self._job.train.num_tokens * done / self._steps_per_epoch / max(seconds, 1e-9),
+                tokens_per_second=self._job.train.num_tokens
+                * done
+                / self._steps_per_epoch
+                / max(seconds, 1e-9),
             )
         )
 

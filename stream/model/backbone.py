@@ -20,6 +20,7 @@ from stream.model.architecture import Architecture, Pooling
 from stream.model.families import architecture_of, checkpoint_names
 from stream.model.parameters import TaskParameters, fingerprint
 
+CPU = torch.device("cpu")
 MINILM = "minilm"
 """Name of the embedded default backbone."""
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -37,7 +38,7 @@ class Backbone:
     tensors: TaskParameters = field(repr=False)
     """float32 tensors by the project's names, on the compute device."""
     compute: TaskParameters = field(repr=False)
-    """The same tensors in the compute format, cast once, and each layer's fused query-key-value projection."""
+    """The same tensors cast once to the compute format, and each layer's fused query-key-value projection."""
     tokenizer: Any = field(repr=False)
     """A `tokenizers.Tokenizer`."""
     files: Mapping[str, str] = field(repr=False)
@@ -118,7 +119,7 @@ def hash_files(folder: Path) -> dict[str, str]:
 def load_backbone(
     name: str,
     *,
-    device: torch.device = torch.device("cpu"),
+    device: torch.device = CPU,
     dtype: torch.dtype = torch.float32,
     pooling: Pooling | None = None,
 ) -> Backbone:
@@ -159,13 +160,20 @@ def _hub_folder(name: str) -> Path:
     """Local snapshot of a hub model, downloaded where it is not cached."""
     from huggingface_hub import snapshot_download
 
-    wanted = ["config.json", "*.safetensors", "tokenizer*.json", "vocab.*", "merges.txt", "special_tokens_map.json"]
+    wanted = [
+        "config.json",
+        "*.safetensors",
+        "tokenizer*.json",
+        "vocab.*",
+        "merges.txt",
+        "special_tokens_map.json",
+    ]
     try:
         return Path(snapshot_download(name, allow_patterns=[*wanted]))
     except Exception as error:  # the hub's client raises a dozen unrelated types
         raise UserError(
-            f"The backbone {name!r} is neither {MINILM!r}, nor a local folder, nor to be had from the Hugging Face "
-            f"hub ({type(error).__name__}); check the name and the network."
+            f"The backbone {name!r} is neither {MINILM!r}, nor a local folder, nor to be had from the "
+            f"Hugging Face hub ({type(error).__name__}); check the name and the network."
         ) from error
 
 

@@ -29,7 +29,7 @@ class Dropout(Protocol):
 class NoDropout:
     """The identity, for evaluation."""
 
-    def __call__(self, x: Tensor, probability: float) -> Tensor:  # noqa: ARG002 - the protocol's signature
+    def __call__(self, x: Tensor, probability: float) -> Tensor:
         """`x` itself."""
         return x
 

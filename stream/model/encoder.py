@@ -133,7 +133,10 @@ def hidden_states(
     """Last hidden state; positions beyond a row's length hold values that nothing may read."""
     a = encoder.architecture
     length = batch.token_ids.shape[1]
-    x = F.embedding(batch.token_ids, encoder.word) + encoder.position[a.first_position : a.first_position + length]
+    x = (
+        F.embedding(batch.token_ids, encoder.word)
+        + encoder.position[a.first_position : a.first_position + length]
+    )
     if encoder.token_type is not None:
         types = batch.token_types
         x = x + (encoder.token_type[0] if types is None else F.embedding(types, encoder.token_type))
@@ -196,7 +199,9 @@ def _attention_bias(batch: Batch, dtype: torch.dtype) -> Tensor | None:
     if inside.device.type == "cpu" and bool(inside.all()):
         return None  # nothing to hide; a GPU is not asked, since the answer would wait for it
     lowest = torch.finfo(dtype).min
-    return torch.zeros(inside.shape, dtype=dtype, device=inside.device).masked_fill_(~inside, lowest)[:, None, None]
+    return torch.zeros(inside.shape, dtype=dtype, device=inside.device).masked_fill_(~inside, lowest)[
+        :, None, None
+    ]
 
 
 def _inside(batch: Batch) -> Tensor:
@@ -212,4 +217,8 @@ def _gelu_tanh(x: Tensor) -> Tensor:
     return F.gelu(x, approximate="tanh")
 
 
-_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"gelu": F.gelu, "gelu_tanh": _gelu_tanh, "relu": F.relu}
+_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "gelu": F.gelu,
+    "gelu_tanh": _gelu_tanh,
+    "relu": F.relu,
+}

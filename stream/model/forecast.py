@@ -34,7 +34,9 @@ def bert_base_growth(results: RunResults) -> float | None:
     return None if latest is None or results.run.method != method.name else latest.growth_factor
 
 
-def _stored(architecture: Architecture, method: Method, position: int, name: str, num_labels: int) -> StoredTask:
+def _stored(
+    architecture: Architecture, method: Method, position: int, name: str, num_labels: int
+) -> StoredTask:
     sites = method.sites(architecture, num_labels)
     trained = sum_sites(sites).total
 

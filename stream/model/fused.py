@@ -29,7 +29,7 @@ def attention(
         bias: added to the scores; None where no key is padding.
         mask: dropout's multipliers of the attention weights; None without dropout.
     """
-    result: Tensor = _Attention.apply(query_key_value, bias, mask)
+    result: Tensor = _Attention.apply(query_key_value, bias, mask)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -40,7 +40,7 @@ def feed_forward(
     approximate: str,
 ) -> Float[Tensor, "batch length hidden"]:
     """down(gelu(up(x))) with frozen (weight, bias) pairs: only `x` gets a gradient."""
-    result: Tensor = _FeedForward.apply(x, *up, *down, approximate)
+    result: Tensor = _FeedForward.apply(x, *up, *down, approximate)  # type: ignore[no-untyped-call]
     return result
 
 

@@ -23,7 +23,6 @@ from stream.model.architecture import (
     tensor_shapes,
 )
 from stream.model.backbone import Backbone
-from stream.model.parameters import TaskParameters
 
 PAPER_INITIAL_SCALE = 1e-2
 """Standard deviation of fresh adapter weights, truncated at two of them (Houlsby et al. 2019, section 3.6).
@@ -69,8 +68,10 @@ class Site:
 
     @property
     def decays(self) -> bool:
-        """Whether weight decay applies: never to biases and layer norms (the paper's code, optimization.py)."""
-        return self.kind is not Kind.LAYER_NORM and not self.name.endswith(".bias") and ".norm." not in self.name
+        """Whether weight decay applies: never to biases and layer norms, as in the paper's code."""
+        return (
+            self.kind is not Kind.LAYER_NORM and not self.name.endswith(".bias") and ".norm." not in self.name
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,7 +85,7 @@ class Method:
     body: Callable[[Architecture], tuple[Site, ...]] = field(repr=False)
     """Sites apart from the head."""
     shares: bool = False
-    """Whether the body is owned by the stream: then a later task changes what an earlier one is served with."""
+    """Whether the stream owns the body: then a later task changes what an earlier one is served with."""
 
     @property
     def isolated(self) -> bool:
@@ -175,7 +176,12 @@ def sequential() -> Method:
             for name, shape in shapes.items()
         )
 
-    return Method(name="sequential", summary="one fine-tuned body for all tasks, a head per task", body=body, shares=True)
+    return Method(
+        name="sequential",
+        summary="one fine-tuned body for all tasks, a head per task",
+        body=body,
+        shares=True,
+    )
 
 
 def default_adapter_size(architecture: Architecture) -> int:

@@ -51,7 +51,8 @@ class TaskParameters(Mapping[str, Tensor]):
     def to_bytes(self) -> bytes:
         """One safetensors blob, float32; equal values give equal bytes."""
         plain = {
-            name: tensor.detach().to("cpu", torch.float32).contiguous() for name, tensor in self._tensors.items()
+            name: tensor.detach().to("cpu", torch.float32).contiguous()
+            for name, tensor in self._tensors.items()
         }
         return safetensors.torch.save(plain)
 

@@ -1,0 +1,69 @@
+"""`python -m stream.report`: write the reports of a recorded run again, or list the runs of a database."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from db import Database, LedgerError, UsageError
+from db.records import RunRecord
+from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_USER, report_error
+from stream.errors import StreamError, UserError
+from stream.model.forecast import bert_base_growth
+from stream.reports import last_lines, write_reports
+from stream.results import load_results
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m stream.report", description=__doc__)
+    parser.add_argument("--db", default="sqlite:///runs.db", help="default: sqlite:///runs.db")
+    parser.add_argument("--run", help="name of the run; without it the runs are listed")
+    parser.add_argument("--out", type=Path, help="folder of the reports; default: runs/NAME")
+    options = parser.parse_args(arguments)
+    try:
+        with Database.open(options.db, read_only=True) as database:
+            lines = _report(database, options.run, options.out) if options.run else _listed(database.runs())
+    except (UserError, UsageError) as error:
+        return report_error(error, EXIT_USER)
+    except (StreamError, LedgerError) as error:
+        return report_error(error, EXIT_DAMAGE)
+    for line in lines:
+        print(line)
+    return EXIT_DONE
+
+
+def _report(database: Database, name: str, out: Path | None) -> tuple[str, ...]:
+    results = load_results(database.ledger(name))
+    folder = out or Path("runs") / name
+    growth = bert_base_growth(results)
+    write_reports(results, folder, bert_base_growth=growth)
+    return (*last_lines(results, bert_base_growth=growth), f"reports: {folder}")
+
+
+def _listed(runs: Sequence[RunRecord]) -> tuple[str, ...]:
+    """One aligned line per run."""
+    if not runs:
+        return ("the database holds no runs yet",)
+    head = ("run", "status", "suite", "method", "backbone", "tasks", "started (UTC)")
+    rows = [
+        (
+            run.name,
+            run.status.value,
+            run.suite,
+            run.method,
+            run.backbone,
+            str(len(run.task_names)),
+            f"{run.created_at:%Y-%m-%d %H:%M}",
+        )
+        for run in runs
+    ]
+    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
+    return tuple(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (head, *rows)
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
