@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from itertools import pairwise
 from statistics import NormalDist
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
@@ -32,7 +32,7 @@ from tasks.word_model import (
 )
 
 LABEL_NOISE = 0.02
-OWN_WORDS = 12
+OWN_WORDS = 6
 """Words that a class prefers; with many classes they overlap."""
 OWN_SHARE = 0.4
 """Share of a class's own words in the lead of its clear texts: even one of ten words then has four."""
@@ -48,6 +48,7 @@ BLOCK = 256
 """Examples are drawn in blocks with a random stream each, so a cap never changes those that remain."""
 
 
+@runtime_checkable
 class TaskShape(Protocol):
     """What is needed of a task's card to simulate it."""
 
