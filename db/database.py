@@ -11,7 +11,7 @@ from db.errors import MissingDatabaseError, RunExistsError, UnknownRunError
 from db.ledger import Ledger
 from db.locks import held_lock, is_lock_held
 from db.records import NewRun, RunRecord, RunStatus
-from db.rows import decode_run, encode, now, seen_run, table_of
+from db.rows import Row, decode_row, decode_run, encode, now, seen_run, table_of
 from db.schema import migrate, refuse_unknown, require_readable
 from db.storage import MAX_INLINE_BYTES, Storage, open_storage
 from db.tables import RunRow
@@ -76,11 +76,18 @@ class Database:
         self.storage.close()
 
     def runs(self) -> list[RunRecord]:
-        """Return all runs in the order they were created; one whose process died is `interrupted`."""
+        """Return all runs in the order they were created; one whose process died is `interrupted`.
+
+        Raises:
+            DamageError: a row cannot be read.
+        """
         query = select(table_of(RunRow)).order_by(RunRow.id)
         with self.storage.reading() as connection:
             rows = connection.execute(query).mappings().all()
-        return [seen_run(decode_run(row), self.is_held) for row in rows]
+        return [seen_run(self._decoded(row), self.is_held) for row in rows]
+
+    def _decoded(self, row: Row) -> RunRecord:
+        return decode_row(decode_run, row, run=str(row["name"]), what="run row")
 
     def run_names(self) -> list[str]:
         """Return the names of all runs in the order they were created."""

@@ -11,12 +11,14 @@ from dataclasses import Field, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from math import isnan, nan
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 from sqlalchemy import Float, Table
 
+from db.errors import DamageError
 from db.records import (
     CheckpointRecord,
+    Damage,
     EpochRecord,
     EvaluationRecord,
     Owner,
@@ -29,6 +31,7 @@ from db.records import (
 )
 from db.tables import Base
 
+RecordType = TypeVar("RecordType")
 Row = Mapping[Any, Any]
 """Values of one row by column."""
 UNDIGESTED_COLUMNS = frozenset({"run_id", "row_sha256", "removed_at"})
@@ -138,6 +141,25 @@ def decode_run(row: Row) -> RunRecord:
             "finished_at": _moment(row["finished_at"]),
         }
     )
+
+
+def decode_row(decode: Callable[[Row], RecordType], row: Row, *, run: str, what: str) -> RecordType:
+    """Return `decode(row)`; a row that an edit made unreadable is damage, not a crash.
+
+    Raises:
+        DamageError: the row's values are not what the program writes.
+    """
+    try:
+        return decode(row)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        damage = Damage(
+            run=run,
+            position=row.get("on_position", row.get("position")),
+            what=what,
+            expected=None,
+            found=None,
+        )
+        raise DamageError(damage) from error
 
 
 def seen_run(stored: RunRecord, is_held: Callable[[str], bool]) -> RunRecord:

@@ -4,9 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from db.errors import DamageError
-from db.records import Damage
-from db.rows import Row
+from db.rows import Row, decode_row
 from db.storage import Storage
 
 RecordType = TypeVar("RecordType")
@@ -27,8 +25,4 @@ class LedgerPart:
         Raises:
             DamageError: the row's values are not what the program writes.
         """
-        try:
-            return decode(row)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            damage = Damage(run=self.name, position=row.get("position"), what=what, expected=None, found=None)
-            raise DamageError(damage) from error
+        return decode_row(decode, row, run=self.name, what=what)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from db import ConflictError, Database, FullError, write_file_durably
+from db import ConflictError, Database, FullError, Ledger, write_file_durably
 from db.blobs import sha256_of
 from db.records import CheckpointRecord
 from tests.db.made_records import PLAN, learn, new_run, parameters, task
 
 
-def checkpoint(ledger, position: int, step: int) -> CheckpointRecord:
+def checkpoint(ledger: Ledger, position: int, step: int) -> CheckpointRecord:
     """Write a checkpoint file and return its record."""
     content = b"step %d" % step
     path = ledger.checkpoint_folder() / f"{position}-{step}.pt"
@@ -22,12 +22,12 @@ def checkpoint(ledger, position: int, step: int) -> CheckpointRecord:
     )
 
 
-def files(ledger) -> list[str]:
+def files(ledger: Ledger) -> list[str]:
     """Names in the checkpoint folder."""
     return sorted(os.listdir(ledger.checkpoint_folder()))
 
 
-def test_the_newest_checkpoint_is_kept(ledger):
+def test_the_newest_checkpoint_is_kept(ledger: Ledger) -> None:
     """A new checkpoint replaces the older one of its position; the older file is unlinked."""
     ledger.record_task(task(0))
     assert ledger.checkpoint(0) is None
@@ -38,7 +38,7 @@ def test_the_newest_checkpoint_is_kept(ledger):
     assert files(ledger) == ["0-20.pt"]
 
 
-def test_a_checkpoint_may_be_written_over(ledger):
+def test_a_checkpoint_may_be_written_over(ledger: Ledger) -> None:
     """A resumed training that reaches the same step again keeps its file."""
     ledger.record_task(task(0))
     for _ in range(2):
@@ -46,7 +46,7 @@ def test_a_checkpoint_may_be_written_over(ledger):
     assert files(ledger) == ["0-10.pt"]
 
 
-def test_committed_parameters_end_all_checkpoints(ledger):
+def test_committed_parameters_end_all_checkpoints(ledger: Ledger) -> None:
     """Once parameters are committed, the checkpoint and leftovers of kills are gone."""
     ledger.record_task(task(0))
     ledger.record_checkpoint(checkpoint(ledger, 0, 10))
@@ -56,7 +56,7 @@ def test_committed_parameters_end_all_checkpoints(ledger):
     assert files(ledger) == []
 
 
-def test_refused_parameters_keep_the_checkpoint(ledger):
+def test_refused_parameters_keep_the_checkpoint(ledger: Ledger) -> None:
     """The checkpoint goes with the commit, not before."""
     ledger.record_task(task(0))
     record = checkpoint(ledger, 0, 10)
@@ -67,7 +67,7 @@ def test_refused_parameters_keep_the_checkpoint(ledger):
     assert files(ledger) == ["0-10.pt"]
 
 
-def test_a_checkpoint_elsewhere_is_refused(ledger, tmp_path):
+def test_a_checkpoint_elsewhere_is_refused(ledger: Ledger, tmp_path: Path) -> None:
     """Only files in the checkpoint folder are recorded, because they are unlinked later."""
     ledger.record_task(task(0))
     record = CheckpointRecord(position=0, step=1, path=str(tmp_path / "x"), sha256="0" * 64, num_bytes=1)
@@ -75,7 +75,7 @@ def test_a_checkpoint_elsewhere_is_refused(ledger, tmp_path):
         ledger.record_checkpoint(record)
 
 
-def test_the_database_may_be_moved_with_its_folder(url, tmp_path):
+def test_the_database_may_be_moved_with_its_folder(url: str, tmp_path: Path) -> None:
     """Paths are stored relative to the folder beside the database."""
     with Database.open(url) as database:
         ledger = database.create_run(new_run())
@@ -90,7 +90,9 @@ def test_the_database_may_be_moved_with_its_folder(url, tmp_path):
     assert Path(found.path).read_bytes() == b"step 10"
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
+def test_a_failed_write_leaves_the_old_file_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """When the disk fills up, the earlier file is whole and nothing temporary stays."""
     path = tmp_path / "file"
     write_file_durably(path, b"old")
@@ -105,7 +107,9 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["file"]
 
 
-def test_a_full_disk_beside_the_database_is_one_sentence(file_ledger, monkeypatch):
+def test_a_full_disk_beside_the_database_is_one_sentence(
+    file_ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A large blob that finds no room is refused, and its row is not there either."""
     content = b"large" * 1_000
     file_ledger.record_task(task(0))
@@ -123,7 +127,7 @@ def test_a_full_disk_beside_the_database_is_one_sentence(file_ledger, monkeypatc
     assert file_ledger.parameters_content(0) == content
 
 
-def test_a_file_left_by_a_kill_is_taken_over(file_ledger):
+def test_a_file_left_by_a_kill_is_taken_over(file_ledger: Ledger) -> None:
     """A damaged file under a blob's name without a row is written anew."""
     content = b"large" * 1_000
     sha256 = sha256_of(content)

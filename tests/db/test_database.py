@@ -11,6 +11,7 @@ from db import (
     ConflictError,
     Database,
     FullError,
+    Ledger,
     LedgerError,
     MissingDatabaseError,
     NotADatabaseError,
@@ -35,7 +36,7 @@ def is_one_paragraph(error: BaseException) -> bool:
 class TestRuns:
     """Names, order and status."""
 
-    def test_runs_are_listed_in_order(self, database):
+    def test_runs_are_listed_in_order(self, database: Database) -> None:
         """Runs come in the order they were created."""
         assert database.runs() == []
         for name in ("b", "a"):
@@ -43,13 +44,13 @@ class TestRuns:
         assert database.run_names() == ["b", "a"]
         assert [run.name for run in database.runs()] == ["b", "a"]
 
-    def test_an_existing_name_is_refused(self, database):
+    def test_an_existing_name_is_refused(self, database: Database) -> None:
         """The message names both ways out."""
         database.create_run(new_run())
         with pytest.raises(RunExistsError, match="--resume, or choose another name with --name"):
             database.create_run(new_run())
 
-    def test_an_unknown_run_answers_with_the_nearest(self, database):
+    def test_an_unknown_run_answers_with_the_nearest(self, database: Database) -> None:
         """A slip of the pen is recognised; otherwise the runs are listed."""
         with pytest.raises(UnknownRunError, match="no runs yet"):
             database.ledger("frist")
@@ -59,7 +60,7 @@ class TestRuns:
         with pytest.raises(UnknownRunError, match="the runs are: first"):
             database.ledger("zzz")
 
-    def test_a_run_that_nobody_holds_is_interrupted(self, database):
+    def test_a_run_that_nobody_holds_is_interrupted(self, database: Database) -> None:
         """Stored as running without a live holder, a run is interrupted; finished stays finished."""
         with database.acquire("first"):
             ledger = database.create_run(new_run())
@@ -70,7 +71,7 @@ class TestRuns:
         ledger.set_status(RunStatus.FINISHED)
         assert database.runs()[0].status is RunStatus.FINISHED
 
-    def test_a_held_run_is_refused(self, database, monkeypatch):
+    def test_a_held_run_is_refused(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
         """A second holder is told so; after the first let go the run is free."""
         monkeypatch.setattr("db.locks.PATIENCE_SECONDS", 0.01)
         with database.acquire("first"):
@@ -82,19 +83,19 @@ class TestRuns:
         with database.acquire("first"):
             pass
 
-    def test_looking_leaves_no_file(self, database):
+    def test_looking_leaves_no_file(self, database: Database) -> None:
         """Asking whether a run is held creates no lock."""
         assert not database.is_held("first")
         assert not (database.storage.address.folder / "locks").exists()
 
     @pytest.mark.parametrize("name", ["../../etc/passwd", "a/b", "ä ö", "." * 300, "", "CON", "x" * 300])
-    def test_any_name_makes_a_safe_lock(self, database, name):
+    def test_any_name_makes_a_safe_lock(self, database: Database, name: str) -> None:
         """A run's name never leads out of the folder of locks."""
         with database.acquire(name):
             assert database.is_held(name)
         assert Path(safe_file_name(name)).name == safe_file_name(name)
 
-    def test_names_that_look_alike_have_their_own_locks(self, database):
+    def test_names_that_look_alike_have_their_own_locks(self, database: Database) -> None:
         """Characters a file name cannot hold do not make two runs one."""
         with database.acquire("a/b"):
             assert not database.is_held("a_b")
@@ -103,7 +104,7 @@ class TestRuns:
 class TestReadOnly:
     """A viewer changes nothing."""
 
-    def test_a_reader_sees_what_a_writer_committed(self, file_ledger, url):
+    def test_a_reader_sees_what_a_writer_committed(self, file_ledger: Ledger, url: str) -> None:
         """A read-only connection works while the writer's is open, and sees new rows at once."""
         with Database.open(url, read_only=True) as reader:
             learn(file_ledger, 0)
@@ -113,7 +114,7 @@ class TestReadOnly:
             assert len(seen.evaluations()) == 1
             assert seen.run().status is RunStatus.RUNNING
 
-    def test_a_reader_cannot_write(self, file_ledger, url):
+    def test_a_reader_cannot_write(self, file_ledger: Ledger, url: str) -> None:
         """Every recording method of a read-only ledger refuses in one sentence."""
         with Database.open(url, read_only=True) as reader:
             seen = reader.ledger("first")
@@ -122,13 +123,13 @@ class TestReadOnly:
             with pytest.raises(ReadOnlyError, match="open for reading only"):
                 reader.create_run(new_run("second"))
 
-    def test_a_reader_never_creates_a_file(self, url, tmp_path):
+    def test_a_reader_never_creates_a_file(self, url: str, tmp_path: Path) -> None:
         """A database that is not there is the user's mistake, and stays not there."""
         with pytest.raises(MissingDatabaseError, match="There is no database"):
             Database.open(url, read_only=True)
         assert os.listdir(tmp_path) == []
 
-    def test_an_empty_file_is_no_database_to_a_reader(self, url, tmp_path):
+    def test_an_empty_file_is_no_database_to_a_reader(self, url: str, tmp_path: Path) -> None:
         """Zero bytes, as a kill before the first migration leaves them, hold no run."""
         (tmp_path / "runs.db").touch()
         with pytest.raises(NotADatabaseError, match="holds no tables"):
@@ -136,7 +137,9 @@ class TestReadOnly:
         with Database.open(url) as database:
             assert database.runs() == []
 
-    def test_a_finished_database_is_read_without_its_folder_being_writable(self, url, monkeypatch):
+    def test_a_finished_database_is_read_without_its_folder_being_writable(
+        self, url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Where no log can be made, a database without a log is read as immutable."""
         with Database.open(url) as database:
             database.create_run(new_run())
@@ -157,13 +160,13 @@ class TestReadOnly:
 class TestMistakes:
     """Each is a `UsageError` with one sentence, and leaves the file as it was."""
 
-    def test_no_address(self):
+    def test_no_address(self) -> None:
         """Text that is no URL is answered with an example of one."""
         with pytest.raises(UsageError, match=r"sqlite:///runs\.db") as caught:
             Database.open("runs.db")
         assert is_one_paragraph(caught.value)
 
-    def test_a_missing_folder(self, tmp_path):
+    def test_a_missing_folder(self, tmp_path: Path) -> None:
         """The folder is named; it is not made silently."""
         with pytest.raises(MissingDatabaseError, match="does not exist: create it") as caught:
             Database.open(f"sqlite:///{tmp_path}/nowhere/runs.db")
@@ -171,7 +174,7 @@ class TestMistakes:
         assert os.listdir(tmp_path) == []
 
     @pytest.mark.parametrize("read_only", [True, False])
-    def test_a_file_that_is_no_database(self, url, tmp_path, read_only):
+    def test_a_file_that_is_no_database(self, url: str, tmp_path: Path, read_only: bool) -> None:
         """A text file is refused and not touched."""
         file = tmp_path / "runs.db"
         file.write_text("name,value\n" * 1000)
@@ -181,7 +184,7 @@ class TestMistakes:
         assert file.read_text() == "name,value\n" * 1000
 
     @pytest.mark.parametrize("read_only", [True, False])
-    def test_a_folder_instead_of_a_file(self, url, tmp_path, read_only):
+    def test_a_folder_instead_of_a_file(self, url: str, tmp_path: Path, read_only: bool) -> None:
         """A folder under the database's name is refused."""
         (tmp_path / "runs.db").mkdir()
         with pytest.raises(UsageError) as caught:
@@ -189,7 +192,7 @@ class TestMistakes:
         assert is_one_paragraph(caught.value)
 
     @pytest.mark.parametrize("read_only", [True, False])
-    def test_the_database_of_another_program(self, url, tmp_path, read_only):
+    def test_the_database_of_another_program(self, url: str, tmp_path: Path, read_only: bool) -> None:
         """A database with other tables is refused, and not one byte of it changes."""
         file = tmp_path / "runs.db"
         with closing(sqlite3.connect(file)) as connection, connection:
@@ -201,7 +204,7 @@ class TestMistakes:
         assert file.read_bytes() == before
 
     @pytest.mark.parametrize("read_only", [True, False])
-    def test_a_newer_schema(self, url, tmp_path, read_only):
+    def test_a_newer_schema(self, url: str, tmp_path: Path, read_only: bool) -> None:
         """A database of a later version is refused with both versions named, and not changed."""
         Database.open(url).close()
         file = tmp_path / "runs.db"
@@ -213,7 +216,7 @@ class TestMistakes:
         with closing(sqlite3.connect(file)) as connection:
             assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("9999",)]
 
-    def test_a_folder_that_cannot_be_written(self, url, monkeypatch):
+    def test_a_folder_that_cannot_be_written(self, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
         """A lock that cannot be made is the user's mistake."""
 
         def denied(*_args: object, **_options: object) -> None:
@@ -224,7 +227,7 @@ class TestMistakes:
             with pytest.raises(ReadOnlyError, match="set its permissions"), database.acquire("first"):
                 pass
 
-    def test_the_drivers_error_is_kept_as_the_cause(self, file_ledger):
+    def test_the_drivers_error_is_kept_as_the_cause(self, file_ledger: Ledger) -> None:
         """The sentence is for the user, the cause for whoever looks for the reason."""
         learn(file_ledger, 0)
         with pytest.raises(ConflictError) as caught:
@@ -235,14 +238,14 @@ class TestMistakes:
 class TestFullDisk:
     """A write that finds no room fails as a whole; everything before it stays readable."""
 
-    def fill(self, ledger, pages: int) -> None:
+    def fill(self, ledger: Ledger, pages: int) -> None:
         """Leave room for so many pages."""
         raw = ledger.storage.engine.raw_connection()
         used = raw.cursor().execute("PRAGMA page_count").fetchone()[0]
         raw.cursor().execute(f"PRAGMA max_page_count = {used + pages}")
         raw.close()
 
-    def test_a_full_database_keeps_what_it_has(self, url):
+    def test_a_full_database_keeps_what_it_has(self, url: str) -> None:
         """After the refused write, earlier rows and blobs are intact, and with room the run goes on."""
         with Database.open(url) as database, database.acquire("first"):
             ledger = database.create_run(new_run())
@@ -263,7 +266,7 @@ class TestFullDisk:
             ledger.record_parameters(pair, b"p")
             assert ledger.parameters_content(1) == content
 
-    def test_a_viewer_can_read_a_full_database(self, file_ledger, url):
+    def test_a_viewer_can_read_a_full_database(self, file_ledger: Ledger, url: str) -> None:
         """Reading needs no room."""
         learn(file_ledger, 0)
         self.fill(file_ledger, pages=0)
@@ -273,7 +276,7 @@ class TestFullDisk:
             assert reader.ledger("first").parameters_content(0) == content_of(0)
 
 
-def test_all_errors_are_ledger_errors():
+def test_all_errors_are_ledger_errors() -> None:
     """One except clause catches everything that `db` raises on purpose."""
     assert issubclass(UsageError, LedgerError)
     assert issubclass(ConflictError, LedgerError)

@@ -6,12 +6,12 @@ from contextlib import closing
 import pytest
 
 import db.ledger.integrity as integrity
-from db import DamageError
+from db import DamageError, Database, Ledger
 from db.blobs import sha256_of
 from tests.db.made_records import PLAN, content_of, evaluate, learn, parameters, predictions_of, task
 
 
-def edit(ledger, statement: str, *values: object) -> None:
+def edit(ledger: Ledger, statement: str, *values: object) -> None:
     """Change the file as another SQLite program would, which knows nothing of foreign keys."""
     with closing(sqlite3.connect(ledger.storage.address.file)) as connection, connection:
         assert connection.execute(statement, values).rowcount > 0
@@ -23,7 +23,7 @@ def flipped(content: bytes) -> bytes:
 
 
 @pytest.fixture
-def learned(file_ledger):
+def learned(file_ledger: Ledger) -> Ledger:
     """Three finished arrivals in a file."""
     for position in range(3):
         learn(file_ledger, position)
@@ -31,13 +31,13 @@ def learned(file_ledger):
     return file_ledger
 
 
-def test_an_untouched_run_has_no_damage(learned):
+def test_an_untouched_run_has_no_damage(learned: Ledger) -> None:
     """Every row and every blob of a run hashes to what was recorded."""
     assert learned.check_rows() == ()
     assert learned.check_blobs() == ()
 
 
-def test_one_flipped_bit_in_tensors_is_refused_and_named(learned):
+def test_one_flipped_bit_in_tensors_is_refused_and_named(learned: Ledger) -> None:
     """Reading damaged tensors raises with run, position and both hashes; the check lists the same."""
     damaged = flipped(content_of(1))
     edit(learned, "UPDATE blobs SET content = ? WHERE sha256 = ?", damaged, sha256_of(content_of(1)))
@@ -49,7 +49,7 @@ def test_one_flipped_bit_in_tensors_is_refused_and_named(learned):
     assert learned.parameters_content(0) == content_of(0)
 
 
-def test_a_missing_blob_is_named(learned):
+def test_a_missing_blob_is_named(learned: Ledger) -> None:
     """A blob whose row is gone is damage with nothing found."""
     edit(learned, "DELETE FROM blobs WHERE sha256 = ?", sha256_of(content_of(2)))
     with pytest.raises(DamageError, match="position 2: missing"):
@@ -59,7 +59,7 @@ def test_a_missing_blob_is_named(learned):
 
 
 @pytest.mark.parametrize("harm", ["flip", "delete"])
-def test_a_damaged_file_of_a_large_blob_is_named(file_ledger, harm):
+def test_a_damaged_file_of_a_large_blob_is_named(file_ledger: Ledger, harm: str) -> None:
     """Blobs beside the database are hashed like those inside."""
     content = b"large" * 1_000
     file_ledger.record_task(task(0))
@@ -78,7 +78,7 @@ def test_a_damaged_file_of_a_large_blob_is_named(file_ledger, harm):
 @pytest.mark.parametrize(
     ("content", "what"), [(b"tokens of 1", "test split"), (bytes([1, 1, 2, 3]), "predictions")]
 )
-def test_damaged_splits_and_predictions_are_named(learned, content, what):
+def test_damaged_splits_and_predictions_are_named(learned: Ledger, content: bytes, what: str) -> None:
     """Test splits and predictions are verified at every reading too."""
     edit(learned, "UPDATE blobs SET content = ? WHERE sha256 = ?", flipped(content), sha256_of(content))
     (damage,) = learned.check_blobs()
@@ -99,7 +99,7 @@ def test_damaged_splits_and_predictions_are_named(learned, content, what):
         "metric = x'00'",
     ],
 )
-def test_an_edited_evaluation_is_named(learned, change):
+def test_an_edited_evaluation_is_named(learned: Ledger, change: str) -> None:
     """A change of any value of a row of evaluations is found and the cell is named."""
     edit(learned, f"UPDATE evaluations SET {change} WHERE after_position = 2 AND on_position = 1")
     (damage,) = learned.check_rows()
@@ -107,13 +107,13 @@ def test_an_edited_evaluation_is_named(learned, change):
     assert (damage.run, damage.position) == ("first", 1)
 
 
-def test_a_moved_evaluation_is_named(learned):
+def test_a_moved_evaluation_is_named(learned: Ledger) -> None:
     """A row under another key is as damaged as one with another value."""
     edit(learned, "UPDATE evaluations SET split = 'valid' WHERE after_position = 1 AND on_position = 0")
     assert [damage.what for damage in learned.check_rows()] == ["evaluation row (after 1, on 0, valid)"]
 
 
-def test_edited_parameters_are_named(learned):
+def test_edited_parameters_are_named(learned: Ledger) -> None:
     """A change of what was recorded right after training is found."""
     edit(learned, "UPDATE parameters SET learned_value = 0.5, notes = 'no JSON' WHERE position = 2")
     (damage,) = learned.check_rows()
@@ -122,7 +122,18 @@ def test_edited_parameters_are_named(learned):
         learned.parameters()
 
 
-def test_the_check_goes_through_all_rows_in_portions(learned, monkeypatch):
+def test_an_edited_run_is_named(learned: Ledger, url: str) -> None:
+    """A run's row that cannot be read is damage, in the list of runs too."""
+    edit(learned, "UPDATE runs SET status = 'resting'")
+    with pytest.raises(DamageError, match="run row of run 'first'"):
+        learned.run()
+    with Database.open(url) as database, pytest.raises(DamageError, match="run row of run 'first'"):
+        database.runs()
+
+
+def test_the_check_goes_through_all_rows_in_portions(
+    learned: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Rows are read in short transactions; none is skipped or read twice at the seams."""
     monkeypatch.setattr(integrity, "ROWS_PER_TRANSACTION", 2)
     edit(learned, "UPDATE evaluations SET value = 0.99")
@@ -132,7 +143,7 @@ def test_the_check_goes_through_all_rows_in_portions(learned, monkeypatch):
     assert len(learned.check_rows(limit=4)) == 4
 
 
-def test_a_damaged_database_file_is_named(learned, url):
+def test_a_damaged_database_file_is_named(learned: Ledger, url: str) -> None:
     """When pages of the file itself are overwritten, the error says so instead of a driver's traceback."""
     file = learned.storage.address.file
     learned.storage.close()
@@ -144,7 +155,7 @@ def test_a_damaged_database_file_is_named(learned, url):
         learned.check_rows()
 
 
-def test_negative_zero_and_whole_numbers_survive_the_check(file_ledger):
+def test_negative_zero_and_whole_numbers_survive_the_check(file_ledger: Ledger) -> None:
     """Numbers that SQLite normalises (-0.0, 1 in a column of reals) are digested as they are stored."""
     file_ledger.record_task(task(0))
     file_ledger.record_plan(PLAN)

@@ -11,7 +11,7 @@ import pytest
 from filelock import FileLock
 
 import db.log
-from db import Database, RunHeldError
+from db import Database, Ledger, RunHeldError
 from db.locks import lock_file
 from db.records import RunStatus
 from tests.db.made_records import PLAN, evaluate, learn, new_run, parameters, predictions_of, task
@@ -89,7 +89,7 @@ def finish(process: subprocess.Popen[str]) -> str:
     return output
 
 
-def test_a_killed_writer_leaves_a_consistent_database(url):
+def test_a_killed_writer_leaves_a_consistent_database(url: str) -> None:
     """SIGKILL between transactions: what the writer said it recorded is there, and every hash holds."""
     with start(WRITER, url) as process:
         assert process.stdout is not None
@@ -105,7 +105,7 @@ def test_a_killed_writer_leaves_a_consistent_database(url):
             assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
 
 
-def test_a_kill_inside_a_transaction_leaves_nothing_of_it(url):
+def test_a_kill_inside_a_transaction_leaves_nothing_of_it(url: str) -> None:
     """SIGKILL between the rows of one arrival: none are there, and it can be learned again."""
     with start(DIES_INSIDE_A_TRANSACTION, url) as process:
         assert process.wait() == -signal.SIGKILL
@@ -118,7 +118,7 @@ def test_a_kill_inside_a_transaction_leaves_nothing_of_it(url):
         assert (ledger.check_rows(), ledger.check_blobs()) == ((), ())
 
 
-def test_a_killed_holder_frees_its_run(url):
+def test_a_killed_holder_frees_its_run(url: str) -> None:
     """The lock dies with its process; another process is refused before and let in after."""
     with start(HOLDER, url) as process, Database.open(url) as database:
         assert process.stdout is not None
@@ -131,7 +131,7 @@ def test_a_killed_holder_frees_its_run(url):
             pass
 
 
-def test_two_processes_are_kept_apart(url, monkeypatch):
+def test_two_processes_are_kept_apart(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that another live process holds is refused."""
     monkeypatch.setattr("db.locks.PATIENCE_SECONDS", 0.01)
     with start(HOLDER, url) as process, Database.open(url) as database:
@@ -142,7 +142,7 @@ def test_two_processes_are_kept_apart(url, monkeypatch):
         finish(process)
 
 
-def test_viewers_never_keep_a_run_from_starting(url):
+def test_viewers_never_keep_a_run_from_starting(url: str) -> None:
     """Starting threads win the lock although others ask all the time whether it is held."""
     done = threading.Event()
 
@@ -163,7 +163,7 @@ def test_viewers_never_keep_a_run_from_starting(url):
             asking.join()
 
 
-def test_a_starting_run_waits_for_a_viewer_that_looks(url):
+def test_a_starting_run_waits_for_a_viewer_that_looks(url: str) -> None:
     """A lock held for a moment, as a viewer does to see whether it is free, does not refuse a run."""
     with Database.open(url) as database:
         path = lock_file(database.storage.address, "first")
@@ -175,7 +175,9 @@ def test_a_starting_run_waits_for_a_viewer_that_looks(url):
             assert not looking.is_locked
 
 
-def test_a_viewer_in_a_loop_disturbs_nothing(url, tmp_path, monkeypatch):
+def test_a_viewer_in_a_loop_disturbs_nothing(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A viewer reads without an error while a run writes, and the log stays near its limit."""
     limit = 2**20
     monkeypatch.setattr(db.log, "LIMIT_BYTES", limit)
@@ -198,7 +200,9 @@ def test_a_viewer_in_a_loop_disturbs_nothing(url, tmp_path, monkeypatch):
     assert not (tmp_path / "runs.db-wal").exists() or (tmp_path / "runs.db-wal").stat().st_size == 0
 
 
-def test_a_stuck_reader_makes_the_log_longer_but_stops_nobody(url, tmp_path, monkeypatch):
+def test_a_stuck_reader_makes_the_log_longer_but_stops_nobody(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """While a reader stays inside its transaction, writing goes on; once it ends, the log is folded back."""
     monkeypatch.setattr(db.log, "LIMIT_BYTES", 2**16)
     monkeypatch.setattr(db.log, "PATIENCE_MS", 1)
@@ -226,7 +230,7 @@ def test_a_stuck_reader_makes_the_log_longer_but_stops_nobody(url, tmp_path, mon
         assert log.stat().st_size < 400_000
 
 
-def test_a_heartbeat_may_come_from_another_thread(ledger):
+def test_a_heartbeat_may_come_from_another_thread(ledger: Ledger) -> None:
     """A heartbeat in a thread and a run in another never fail, on a file and in memory."""
     learn(ledger, 0)
     failures: list[BaseException] = []
@@ -252,7 +256,7 @@ def test_a_heartbeat_may_come_from_another_thread(ledger):
     assert ledger.finished_arrivals() == 4
 
 
-def test_two_writers_of_one_database_wait_for_each_other(url):
+def test_two_writers_of_one_database_wait_for_each_other(url: str) -> None:
     """Two connections write in turns, each transaction beginning immediate, and none finds it locked."""
     failures: list[BaseException] = []
 

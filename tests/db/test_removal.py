@@ -2,7 +2,7 @@
 
 import pytest
 
-from db import ConflictError
+from db import ConflictError, Database, Ledger
 from db.blobs import sha256_of
 from db.records import Owner
 from tests.db.made_records import (
@@ -18,13 +18,13 @@ from tests.db.made_records import (
 )
 
 
-def stored_blobs(ledger) -> set[str]:
+def stored_blobs(ledger: Ledger) -> set[str]:
     """Hashes of all blobs of the database."""
     with ledger.storage.reading() as connection:
         return set(connection.exec_driver_sql("SELECT sha256 FROM blobs").scalars())
 
 
-def test_a_removed_task_is_marked_and_its_bytes_are_gone(ledger):
+def test_a_removed_task_is_marked_and_its_bytes_are_gone(ledger: Ledger) -> None:
     """Tensors and test texts go; the rows of task and parameters stay, with the moment of removal."""
     learn(ledger, 0)
     evaluate(ledger, 0)
@@ -39,7 +39,7 @@ def test_a_removed_task_is_marked_and_its_bytes_are_gone(ledger):
         ledger.parameters_content(0)
 
 
-def test_evaluations_of_a_removed_task_are_kept(ledger):
+def test_evaluations_of_a_removed_task_are_kept(ledger: Ledger) -> None:
     """What was measured stays, with its predictions, and still passes every check."""
     for position in (0, 1):
         learn(ledger, position)
@@ -52,7 +52,7 @@ def test_evaluations_of_a_removed_task_are_kept(ledger):
     assert ledger.check_blobs() == ()
 
 
-def test_other_tasks_keep_every_byte(ledger):
+def test_other_tasks_keep_every_byte(ledger: Ledger) -> None:
     """Removal of one task leaves parameters, test splits and records of the others unchanged."""
     for position in range(3):
         learn(ledger, position)
@@ -65,7 +65,7 @@ def test_other_tasks_keep_every_byte(ledger):
         )
 
 
-def test_a_blob_that_another_run_uses_stays(database):
+def test_a_blob_that_another_run_uses_stays(database: Database) -> None:
     """Two runs share equal bytes; removal in one leaves them to the other, removal in both deletes them."""
     first, second = (database.create_run(new_run(name)) for name in ("first", "second"))
     for ledger in (first, second):
@@ -77,7 +77,7 @@ def test_a_blob_that_another_run_uses_stays(database):
     assert sha256_of(content_of(0)) not in stored_blobs(first)
 
 
-def test_a_blob_that_another_task_uses_stays(ledger):
+def test_a_blob_that_another_task_uses_stays(ledger: Ledger) -> None:
     """Two tasks with equal tensors share a blob until both are removed."""
     for position in (0, 1):
         ledger.record_task(task(position))
@@ -87,7 +87,7 @@ def test_a_blob_that_another_task_uses_stays(ledger):
     assert ledger.parameters_content(1) == b"same"
 
 
-def test_shared_parameters_stay_with_the_stream(ledger):
+def test_shared_parameters_stay_with_the_stream(ledger: Ledger) -> None:
     """The newest shared tensors serve the other tasks, whichever task brought them."""
     ledger.record_task(task(0))
     ledger.record_plan(PLAN)
@@ -100,7 +100,7 @@ def test_shared_parameters_stay_with_the_stream(ledger):
     assert ledger.shared_content(before=1) == (0, b"shared")
 
 
-def test_a_large_blob_is_unlinked_with_its_row(file_ledger):
+def test_a_large_blob_is_unlinked_with_its_row(file_ledger: Ledger) -> None:
     """The file of a large blob goes after the commit that deletes its row."""
     content = b"large" * 1_000
     file_ledger.record_task(task(0))
@@ -112,7 +112,7 @@ def test_a_large_blob_is_unlinked_with_its_row(file_ledger):
     assert not [file for file in folder.rglob("*") if file.is_file()]
 
 
-def test_removing_twice_changes_nothing_and_an_unknown_task_is_refused(ledger):
+def test_removing_twice_changes_nothing_and_an_unknown_task_is_refused(ledger: Ledger) -> None:
     """Removal may be repeated; the first moment counts."""
     learn(ledger, 0)
     ledger.remove(0)
@@ -123,7 +123,7 @@ def test_removing_twice_changes_nothing_and_an_unknown_task_is_refused(ledger):
         ledger.remove(5)
 
 
-def test_a_removed_task_is_not_learned_again(ledger):
+def test_a_removed_task_is_not_learned_again(ledger: Ledger) -> None:
     """A resumed run may record the task again, which keeps the mark, but no new parameters for it."""
     learn(ledger, 0)
     ledger.remove(0)
@@ -133,7 +133,7 @@ def test_a_removed_task_is_not_learned_again(ledger):
         ledger.record_parameters([(parameters(0, b"new", b"p"), b"new")], b"p")
 
 
-def test_a_removed_task_is_not_waited_for(ledger):
+def test_a_removed_task_is_not_waited_for(ledger: Ledger) -> None:
     """An arrival is finished when all tasks that are still there were evaluated after it."""
     for position in (0, 1):
         learn(ledger, position)

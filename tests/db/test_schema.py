@@ -61,13 +61,13 @@ def open_in_a_process(url: str, migrations: Path) -> int:
     return subprocess.run(arguments, check=False, capture_output=True).returncode
 
 
-def test_the_migrations_make_the_models_tables(url):
+def test_the_migrations_make_the_models_tables(url: str) -> None:
     """Alembic finds no difference between a migrated database and the models."""
     with Database.open(url) as database, database.storage.reading() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
 
 
-def test_every_constraint_has_the_models_name(url):
+def test_every_constraint_has_the_models_name(url: str) -> None:
     """Names are the models', so that a later migration can drop a constraint by its name."""
     with Database.open(url) as database, database.storage.reading() as connection:
         for table in Base.metadata.sorted_tables:
@@ -77,7 +77,7 @@ def test_every_constraint_has_the_models_name(url):
             assert all(str(constraint.name) in made for constraint in table.constraints)
 
 
-def test_opening_again_changes_nothing(url, tmp_path):
+def test_opening_again_changes_nothing(url: str, tmp_path: Path) -> None:
     """A database of the present schema is opened without a write."""
     Database.open(url).close()
     before = (tmp_path / "runs.db").read_bytes()
@@ -85,7 +85,7 @@ def test_opening_again_changes_nothing(url, tmp_path):
     assert (tmp_path / "runs.db").read_bytes() == before
 
 
-def test_a_kill_inside_the_first_migration_leaves_no_table(url, tmp_path):
+def test_a_kill_inside_the_first_migration_leaves_no_table(url: str, tmp_path: Path) -> None:
     """SIGKILL between two tables of the very first migration: the file has none, and opens afterwards."""
     migrations = tmp_path / "migrations"
     shutil.copytree(schema.MIGRATIONS, migrations, ignore=shutil.ignore_patterns("__pycache__"))
@@ -98,7 +98,7 @@ def test_a_kill_inside_the_first_migration_leaves_no_table(url, tmp_path):
         assert database.runs() == []
 
 
-def test_a_kill_inside_a_later_migration_leaves_the_old_schema(url, tmp_path):
+def test_a_kill_inside_a_later_migration_leaves_the_old_schema(url: str, tmp_path: Path) -> None:
     """SIGKILL after half a migration: schema, version and rows are the old ones."""
     with Database.open(url) as database:
         learn(database.create_run(new_run()), 0)
@@ -111,7 +111,7 @@ def test_a_kill_inside_a_later_migration_leaves_the_old_schema(url, tmp_path):
         assert database.ledger("first").parameters_content(0) == content_of(0)
 
 
-def test_a_later_migration_keeps_the_rows(url, tmp_path, monkeypatch):
+def test_a_later_migration_keeps_the_rows(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same revision without the kill is applied, and what was recorded is still there."""
     with Database.open(url) as database:
         learn(database.create_run(new_run()), 0)
@@ -122,7 +122,9 @@ def test_a_later_migration_keeps_the_rows(url, tmp_path, monkeypatch):
     assert "half" in tables_of(tmp_path / "runs.db")
 
 
-def test_a_failing_migration_is_rolled_back(url, tmp_path, monkeypatch):
+def test_a_failing_migration_is_rolled_back(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An exception inside a migration leaves nothing of it."""
     Database.open(url).close()
     monkeypatch.setattr(schema, "MIGRATIONS", later_migrations(tmp_path, "raise ZeroDivisionError"))
@@ -131,7 +133,7 @@ def test_a_failing_migration_is_rolled_back(url, tmp_path, monkeypatch):
     assert "half" not in tables_of(tmp_path / "runs.db")
 
 
-def test_a_reader_does_not_migrate(url, tmp_path, monkeypatch):
+def test_a_reader_does_not_migrate(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An older schema is refused by a viewer, with both versions and what to do."""
     Database.open(url).close()
     monkeypatch.setattr(schema, "MIGRATIONS", later_migrations(tmp_path, "pass"))
