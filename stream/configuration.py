@@ -26,12 +26,12 @@ class Preset(StrEnum):
 
 
 _LIMITS = {
-    Preset.QUICK: Limits(max_train=1000, max_valid=250, max_test=400),
+    Preset.QUICK: Limits(max_train=1000, max_valid=200, max_test=300),
     Preset.STANDARD: Limits(),
     Preset.PAPER: Limits(),
 }
 _RECIPES = {
-    Preset.QUICK: Recipe(token_budget=120_000, min_epochs=1, max_epochs=10),
+    Preset.QUICK: Recipe(token_budget=100_000, min_epochs=1, max_epochs=10),
     Preset.STANDARD: Recipe(token_budget=1_000_000, min_epochs=2, max_epochs=30),
     Preset.PAPER: Recipe(paper_epochs=True, token_budget=1_500_000, min_epochs=20),
 }

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from db import DamageError, LedgerError, UsageError
+from db import ConflictError, LedgerError, UsageError
 from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_INTERRUPTED, EXIT_USER, report_error
 from stream.configuration import (
     Overrides,
@@ -40,9 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return EXIT_INTERRUPTED
-    except (UserError, TaskError, UsageError) as error:
+    except (UserError, TaskError, UsageError, ConflictError) as error:
         return report_error(error, EXIT_USER)
-    except (StreamError, DamageError, LedgerError) as error:
+    except (StreamError, LedgerError) as error:
         return report_error(error, EXIT_DAMAGE)
     return exit_code(results)
 

@@ -15,7 +15,7 @@ import torch
 
 from db import Database, LedgerError, UsageError
 from db.ledger import Ledger
-from db.records import EvaluationRecord, Owner, ParametersRecord, RunRecord
+from db.records import EvaluationRecord, Owner, ParametersRecord, RunRecord, RunStatus
 from stream.commands import (
     EXIT_DAMAGE,
     EXIT_DONE,
@@ -30,6 +30,7 @@ from stream.learning.recipe import Recipe
 from stream.model.backbone import Backbone, find_backbone, hash_files, load_backbone
 from stream.model.methods import method_named
 from stream.model.precision import choose_device
+from stream.results import load_results
 from stream.simulator import evaluate_stored
 
 
@@ -83,7 +84,7 @@ def verify(ledger: Ledger, *, device: str = "auto") -> Verdict:
     print(f"run {run.name}: {run.status.value}, {len(run.task_names)} tasks, method {run.method}")
     damages = [damage.sentence for damage in (*ledger.check_rows(), *ledger.check_blobs())]
     print(f"stored rows and blobs: {'intact' if not damages else damages[0]}")
-    damages += _damaged_files(run)
+    damages += _missing_cells(ledger, run) + _damaged_files(run)
     if damages:
         return Verdict(damages=tuple(damages), num_equal=0, num_not_comparable=0, num_changed_predictions=0)
     learner = _learner(run, device)
@@ -177,6 +178,15 @@ def _digests(record: ParametersRecord | EvaluationRecord) -> tuple[str, str, str
     if isinstance(record, ParametersRecord):
         return record.learned_logits_sha256, record.learned_predictions_sha256, record.plan_sha256
     return record.logits_sha256, record.predictions_sha256, record.plan_sha256
+
+
+def _missing_cells(ledger: Ledger, run: RunRecord) -> list[str]:
+    """A finished run holds every cell of its matrix; a deleted row shows here."""
+    if run.status is not RunStatus.FINISHED:
+        return []
+    proof = load_results(ledger).proof
+    missing = proof.num_expected - proof.num_done
+    return [f"{missing} of {proof.num_expected} evaluations are missing from a finished run"] if missing else []
 
 
 def _damaged_files(run: RunRecord) -> list[str]:

@@ -1,0 +1,80 @@
+"""Speed of re-evaluating stored tasks: from the ledger's bytes to a digest, against a plain loop."""
+
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from benchmarks.material import simulated_tokens
+from benchmarks.plain_peer import PlainPeer
+from benchmarks.result import Figure, Result, interleaved, ratios
+from db import write_file_durably
+from stream.learning.encoding import TokenSet
+from stream.learning.evaluation import EVALUATION_BATCH, evaluate, make_plan
+from stream.model.backbone import MINILM, Backbone, load_backbone
+from stream.model.methods import default_adapter_size, fresh_parameters, houlsby
+from stream.model.parameters import TaskParameters
+from stream.model.precision import choose_device, choose_dtype
+
+NUM_LABELS = 3
+_TASKS = (("airline", 960), ("us-economic-performance", 480), ("20-newsgroups", 192))
+
+
+def measure_reevaluation(repeats: int) -> Result:
+    """Tokens per second over three tasks of different lengths, reading and hashing included."""
+    device = choose_device("cpu")
+    backbone = load_backbone(MINILM, device=device, dtype=choose_dtype(device))
+    size = default_adapter_size(backbone.architecture)
+    sets = [simulated_tokens(backbone, name, count) for name, count in _TASKS]
+    sites = houlsby(size).sites(backbone.architecture, NUM_LABELS)
+    content = TaskParameters(fresh_parameters(sites, backbone, {}, 0)).to_bytes()
+    peer = PlainPeer(size, NUM_LABELS).eval()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "parameters.safetensors"
+        write_file_durably(path, content)
+        speeds = interleaved(
+            {
+                "this project": lambda: _ours(backbone, path, sets),
+                "plain float32": lambda: _plain(peer, sets, torch.float32),
+                "plain bfloat16 autocast": lambda: _plain(peer, sets, torch.bfloat16),
+            },
+            repeats,
+        )
+    figures = [Figure(name=name, unit="tokens/s", values=values) for name, values in speeds.items()]
+    figures += [
+        Figure(name=f"this project / {name}", unit="x", values=ratios(speeds["this project"], values))
+        for name, values in speeds.items()
+        if name != "this project"
+    ]
+    return Result(
+        title="re-evaluating three tasks on MiniLM from stored bytes, against transformers with adapters",
+        figures=tuple(figures),
+        setting={
+            "batch_size": EVALUATION_BATCH,
+            "adapter_size": size,
+            "data": "simulated",
+            "repeats": repeats,
+        },
+    )
+
+
+def _ours(backbone: Backbone, path: Path, sets: list[TokenSet]) -> float:
+    started = time.perf_counter()
+    for tokens in sets:
+        parameters = TaskParameters.from_bytes(path.read_bytes())
+        evaluate(backbone, parameters, tokens, metric="accuracy", plan=make_plan(tokens, backbone))
+    return sum(tokens.num_tokens for tokens in sets) / (time.perf_counter() - started)
+
+
+@torch.inference_mode()
+def _plain(peer: PlainPeer, sets: list[TokenSet], dtype: torch.dtype) -> float:
+    """Examples in their order, batches padded to their longest text."""
+    started = time.perf_counter()
+    for tokens in sets:
+        for start in range(0, len(tokens), EVALUATION_BATCH):
+            examples = torch.arange(start, min(start + EVALUATION_BATCH, len(tokens)))
+            batch = tokens.batch(examples, int(tokens.lengths[examples].max()))
+            with torch.autocast("cpu", dtype, enabled=dtype is not torch.float32):
+                peer(batch).argmax(1)
+    return sum(tokens.num_tokens for tokens in sets) / (time.perf_counter() - started)

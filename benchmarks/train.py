@@ -1,0 +1,103 @@
+"""Training speed of one arrival against the plain way, on the same token batches."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+
+from benchmarks.material import simulated_tokens
+from benchmarks.plain_peer import PlainPeer
+from benchmarks.result import Figure, Result, interleaved, ratios
+from stream.learning.batching import epoch_batches
+from stream.learning.checkpoints import NoCheckpoints
+from stream.learning.encoding import TokenSet
+from stream.learning.recipe import Recipe
+from stream.learning.training import Observer, TrainingJob, train
+from stream.model.backbone import MINILM, Backbone, load_backbone
+from stream.model.methods import default_adapter_size, fresh_parameters, houlsby
+from stream.model.precision import choose_device, choose_dtype
+
+BATCH_SIZE = 32
+NUM_LABELS = 3
+_SILENT = Observer(progressed=lambda _: None, epoch_finished=lambda _: None, restarted=print)
+
+
+def measure_training(repeats: int) -> Result:
+    """Tokens per second, one epoch over short and over long texts."""
+    device = choose_device("cpu")
+    backbone = load_backbone(MINILM, device=device, dtype=choose_dtype(device))
+    size = default_adapter_size(backbone.architecture)
+    figures: list[Figure] = []
+    for label, task, count in (("short texts", "airline", 960), ("long texts", "20-newsgroups", 192)):
+        figures += _figures(label, backbone, simulated_tokens(backbone, task, count), size, repeats)
+    return Result(
+        title="training one arrival on MiniLM, against transformers modules with adapters, same batches",
+        figures=tuple(figures),
+        setting={"batch_size": BATCH_SIZE, "adapter_size": size, "data": "simulated", "repeats": repeats},
+    )
+
+
+def _figures(label: str, backbone: Backbone, all_tokens: TokenSet, size: int, repeats: int) -> list[Figure]:
+    tokens = replace(all_tokens, labels=all_tokens.labels % NUM_LABELS)
+    speeds = interleaved(
+        {
+            "this project": lambda: _ours(backbone, tokens, size),
+            "plain float32": lambda: _plain(tokens, size, torch.float32),
+            "plain bfloat16 autocast": lambda: _plain(tokens, size, torch.bfloat16),
+        },
+        repeats,
+    )
+    figures = [Figure(name=f"{label}: {name}", unit="tokens/s", values=v) for name, v in speeds.items()]
+    ours = speeds.pop("this project")
+    return figures + [
+        Figure(name=f"{label}: this project / {name}", unit="x", values=ratios(ours, values))
+        for name, values in speeds.items()
+    ]
+
+
+def _ours(backbone: Backbone, tokens: TokenSet, size: int) -> float:
+    sites = houlsby(size).sites(backbone.architecture, NUM_LABELS)
+    few = tokens.labels[:2]
+    valid = TokenSet(
+        ids=tokens.ids[: tokens.offsets[2]], offsets=tokens.offsets[:3], second=tokens.second[:2], labels=few
+    )
+    job = TrainingJob(
+        backbone=backbone,
+        sites=sites,
+        start=fresh_parameters(sites, backbone, {}, 0),
+        train=tokens,
+        valid=valid,
+        recipe=Recipe(batch_size=BATCH_SIZE),
+        num_epochs=1,
+        seed=0,
+        recipe_sha256="",
+        position=0,
+    )
+    return _speed(tokens, lambda: train(job, NoCheckpoints(), _SILENT))
+
+
+def _plain(tokens: TokenSet, size: int, dtype: torch.dtype) -> float:
+    model = PlainPeer(size, NUM_LABELS).train()
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimiser = torch.optim.AdamW(trained, lr=1e-3)
+    lengths = tokens.lengths.numpy()
+
+    def epoch() -> None:
+        for examples in epoch_batches(lengths, batch_size=BATCH_SIZE, seed=0, epoch=0):
+            batch = tokens.batch(torch.from_numpy(examples), int(lengths[examples].max()))
+            with torch.autocast("cpu", dtype, enabled=dtype is not torch.float32):
+                loss = F.cross_entropy(model(batch).float(), tokens.labels[examples])
+            optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(trained, 1.0)
+            optimiser.step()
+
+    return _speed(tokens, epoch)
+
+
+def _speed(tokens: TokenSet, run: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    run()
+    return tokens.num_tokens / (time.perf_counter() - started)
