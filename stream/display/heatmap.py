@@ -74,7 +74,7 @@ def choose_window(state: StreamState, width: int, height: int) -> Window:
     cell, least = next(
         (
             (cell, least)
-            for cell, least in ((5, named), (4, named), (3, named), (3, short), (1, named), (1, short))
+            for cell, least in ((5, full), (4, full), (3, named), (3, short), (1, named), (1, short))
             if least + cell * total <= width
         ),
         (1, named if 2 * named <= width else short),
@@ -128,7 +128,7 @@ def _column_numbers(state: StreamState, window: Window, width: int) -> Text:
         _, style = DATA_TAGS.get(data_of(state, on), ("", "dim"))
         mark = {"partial": "p", "simulated": "s"}.get(data_of(state, on), "") if window.cell > 3 else ""
         style = style if mark or data_of(state, on) == "simulated" else "dim"
-        number = f"{on + 1}{mark}"
+        number = f"{on + 1}{mark}" if mark or window.cell != 4 else f"{on + 1} "
         parts += [Text(" " * (window.cell - len(number))), Text(number, style)]
     return line(*parts, width=width)
 
@@ -188,7 +188,7 @@ def _digits(value: float, width: int) -> str:
     if width >= 5 and value < 1:
         return f"{min(99.9, 100 * value):.1f}".rjust(width)
     whole = 100 if value >= 1 else min(99, round(100 * value))
-    return f"{whole}".rjust(3).ljust(width - 1).rjust(width)
+    return f"{whole}".rjust(3).ljust(width)
 
 
 @lru_cache(maxsize=NUM_SHADES)

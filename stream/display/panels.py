@@ -7,8 +7,9 @@ from rich.text import Text
 
 from db.records import EpochRecord, RunStatus
 from stream.display.chart import growth_chart
+from stream.display.estimate import seconds_left
 from stream.display.heatmap import data_of
-from stream.display.state import CurrentArrival, StreamState, seconds_left
+from stream.display.state import CurrentArrival, StreamState
 from stream.display.text import (
     DATA_TAGS,
     Lines,

@@ -8,10 +8,11 @@ import sys
 import time
 from collections.abc import Callable
 
+import stream.display.state as states
 from db.records import EpochRecord
-from stream.display import state as states
+from stream.display.estimate import seconds_left
 from stream.display.protocol import TrainingProgress
-from stream.display.state import CurrentArrival, StreamState, seconds_left
+from stream.display.state import CurrentArrival, StreamState
 from stream.display.text import duration, factor, percent, plural, rough_duration, signed_forgetting
 from stream.display.writer import LineWriter, TextStream
 from stream.growth import GrowthPoint

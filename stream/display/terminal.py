@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from textwrap import wrap
 
+import stream.display.state as states
 from db.records import EpochRecord, RunStatus
-from stream.display import state as states
 from stream.display.live import LivePicture
 from stream.display.protocol import TrainingProgress
 from stream.display.state import CurrentArrival, StreamState

@@ -4,6 +4,7 @@ import pytest
 
 from db.records import RunStatus
 from stream.display import state as states
+from stream.display.estimate import seconds_left
 from stream.display.state import StreamState
 from stream.results import RunResults
 from tests.stream.display.made_states import (
@@ -92,6 +93,20 @@ def test_a_row_cut_short_is_continued() -> None:
     assert (state.proof.num_equal, state.proof.num_expected) == (6, 6)
 
 
+def test_a_row_not_begun_is_expected_once() -> None:
+    """After a kill between learning and the first re-evaluation the proof of the ledger expects the row."""
+    results = made_stream(3, 3)
+    learned = replace(
+        results,
+        matrix=made_stream(3, 2).matrix,
+        comparisons=results.comparisons[:3],
+        proof=replace(results.proof, num_equal=3),
+    )
+    state = states.state_from_results(learned, now=0.0)
+    state = states.task_evaluated(state, row_of(results, 2)[0], now=0.0)
+    assert (state.proof.num_equal, state.proof.num_expected) == (4, 6)
+
+
 def test_altered_values_are_not_equal() -> None:
     """Equal digests beside another value do not count as equal: one of the stored numbers was altered."""
     comparison = replace(row_of(made_stream(2, 2), 1)[0], value=0.1, digest_equal=True)
@@ -110,19 +125,19 @@ def test_time_left_counts_tasks_and_cells() -> None:
     """Half of one task, one more task and the cells still to come, at the means so far."""
     state = under_way(3, 1)
     # 60 of 120 steps in 20 s: 20 s to go; one more task at 1.5 s; 5 of 6 cells at 0.1 s.
-    assert states.seconds_left(state, now=120.0) == pytest.approx(20.0 + 1.5 + 0.5)
+    assert seconds_left(state, now=120.0) == pytest.approx(20.0 + 1.5 + 0.5)
 
 
 def test_time_left_is_unknown_at_first() -> None:
     """Before anything was measured no time is promised."""
-    assert states.seconds_left(states.state_from_results(made_stream(3, 0), now=0.0), now=9.0) is None
+    assert seconds_left(states.state_from_results(made_stream(3, 0), now=0.0), now=9.0) is None
 
 
 def test_an_ended_run_has_no_time_left() -> None:
     """A run that ended, even half way, promises nothing."""
     results = ended(made_stream(3, 1), RunStatus.INTERRUPTED)
     state = states.run_finished(states.state_from_results(results, now=0.0), results, now=5.0)
-    assert states.seconds_left(state, now=9.0) is None
+    assert seconds_left(state, now=9.0) is None
     assert state.run.status is RunStatus.INTERRUPTED
 
 
