@@ -186,7 +186,9 @@ def _missing_cells(ledger: Ledger, run: RunRecord) -> list[str]:
         return []
     proof = load_results(ledger).proof
     missing = proof.num_expected - proof.num_done
-    return [f"{missing} of {proof.num_expected} evaluations are missing from a finished run"] if missing else []
+    if not missing:
+        return []
+    return [f"{missing} of {proof.num_expected} evaluations are missing from a finished run"]
 
 
 def _damaged_files(run: RunRecord) -> list[str]:
