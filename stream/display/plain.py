@@ -75,7 +75,6 @@ class PlainDisplay:
             started_at=self._clock(),
         )
         if self._advance(states.arrival_started(self._before, arrival)):
-            self._row = self._before.proof
             self._write_task(
                 position,
                 f"{_data_words(data)}, {plural(num_train, 'training example')}, {num_labels} classes",
