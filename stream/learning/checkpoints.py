@@ -6,7 +6,7 @@ No generator state is stored: the randomness of a step follows from (task seed, 
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import safetensors
 import safetensors.torch
@@ -15,6 +15,7 @@ from torch import Tensor
 from db.records import EpochRecord
 
 
+@runtime_checkable
 class Checkpoints(Protocol):
     """Where the checkpoints of one arrival are kept."""
 

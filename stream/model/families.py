@@ -40,6 +40,8 @@ _OUTSIDE_LAYERS = {
     "pooler.weight": "pooler.dense.weight",
     "pooler.bias": "pooler.dense.bias",
 }
+POOLER_NAMES = frozenset({_OUTSIDE_LAYERS["pooler.weight"], _OUTSIDE_LAYERS["pooler.bias"]})
+"""The pooler's tensors in a checkpoint."""
 _LAYERS_AT = {"bert": "encoder.layer", "roberta": "encoder.layer", "electra": "encoder.layer"}
 SUPPORTED_FAMILIES = ("bert", "roberta", "distilbert", "electra")
 
@@ -74,7 +76,8 @@ def _activation(name: str) -> Literal["gelu", "gelu_tanh", "relu"]:
 def architecture_of(config: Any, *, pooling: Pooling | None = None) -> Architecture:
     """Architecture of a `transformers` configuration.
 
-    The default pooling is BERT's pooler for BERT (as the paper's code) and the first token elsewhere.
+    The default pooling is BERT's pooler for BERT (as the paper's code) and the first token elsewhere; a
+    checkpoint without a pooler is for `load_backbone` to find out.
 
     Raises:
         UserError: the model family, activation or position scheme is not supported.
