@@ -84,6 +84,7 @@ def test_a_run_is_followed_to_its_end(written: Ledger, seen: Ledger) -> None:
         " re-evaluated 3 tasks: 3 equal",
     ]
     assert sum("epoch 1" in line for line in lines) == 1
+    assert sum("b: real data" in line for line in lines) == 1
     assert lines[-2:] == ["run first finished", "run 'first' is finished."]
 
 

@@ -116,7 +116,7 @@ def test_altered_values_are_not_equal() -> None:
 
 def test_a_restart_begins_a_new_list_of_epochs() -> None:
     """Epochs of an attempt that was given up are not drawn with those of the next one."""
-    state = states.epoch_finished(under_way(3, 1), made_epoch(1, 0, attempt=1), now=130.0)
+    state = states.epoch_finished(under_way(3, 1), made_epoch(1, 1, attempt=1), now=130.0)
     assert state.current is not None
     assert [epoch.attempt for epoch in state.current.epochs] == [1]
 
