@@ -106,9 +106,11 @@ def _attention_pieces(fused: Tensor) -> Iterator[slice]:
 
 
 def _heads(fused: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Query, key and value copied to [rows * heads, length, width]."""
+    """Query, key and value copied to [rows * heads, length, width]; the caller may write to them."""
     _, length, _, _, width = fused.shape
-    apart = fused.permute(2, 0, 3, 1, 4).contiguous().view(3, -1, length, width)
+    # `contiguous` would hand out the projections themselves for a single row of one token
+    apart = fused.permute(2, 0, 3, 1, 4).clone(memory_format=torch.contiguous_format)
+    apart = apart.view(3, -1, length, width)
     return apart[0], apart[1], apart[2]
 
 

@@ -164,7 +164,8 @@ def test_other_activations_are_refused(tmp_path: Path) -> None:
 
 def test_relative_positions_are_refused(tmp_path: Path) -> None:
     """A BERT with relative position embeddings is refused."""
-    transformers.BertConfig(position_embedding_type="relative_key").save_pretrained(tmp_path)
+    relative: dict[str, Any] = {"position_embedding_type": "relative_key"}
+    transformers.BertConfig(**relative).save_pretrained(tmp_path)
     assert "'relative_key' position embeddings; only 'absolute'" in refusal(tmp_path)
 
 

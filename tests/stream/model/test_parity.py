@@ -16,7 +16,7 @@ from tests.stream.tiny import TINY, random_head, save_model, tiny_backbone, tiny
 
 BOUND = 1e-5
 """Largest difference of the last hidden state, whose values are of order 1 after a layer norm."""
-SIZES = {
+SIZES: dict[str, Any] = {
     "vocab_size": TINY.vocab_size,
     "hidden_size": 32,
     "num_hidden_layers": 2,
@@ -24,7 +24,7 @@ SIZES = {
     "intermediate_size": 64,
     "max_position_embeddings": 40,
 }
-DISTILBERT_SIZES = {
+DISTILBERT_SIZES: dict[str, Any] = {
     "vocab_size": TINY.vocab_size,
     "dim": 32,
     "n_layers": 2,

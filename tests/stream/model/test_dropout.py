@@ -1,0 +1,106 @@
+import pytest
+import torch
+from torch import Tensor
+
+from stream.model import dropout
+from stream.model.dropout import NO_DROPOUT, Dropout, MaskPool, StepDropout
+from stream.model.encoder import encode
+from tests.stream.tiny import CPU, random_head, tiny_backbone, tiny_tokens
+
+SHAPE = (40, 50)
+
+
+@pytest.fixture(autouse=True)
+def small_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pools of 16,384 values: the real ones take a tenth of a second each."""
+    monkeypatch.setattr(dropout, "POOL_SIZE", 1 << 14)
+
+
+def pool(seed: int = 0, probability: float = 0.1) -> MaskPool:
+    return MaskPool(seed, probability, device=CPU, dtype=torch.float32)
+
+
+def mask(step: int = 0, *, seed: int = 0, site: int = 1, shape: tuple[int, ...] = SHAPE) -> Tensor:
+    return pool(seed).mask(step, site, shape, torch.zeros(()))
+
+
+@pytest.mark.parametrize("shape", [SHAPE, (200, 200)], ids=["from the pool", "larger than the pool"])
+def test_values(shape: tuple[int, ...]) -> None:
+    """A mask holds 0 and 1/(1-p) only."""
+    values = mask(shape=shape)
+    assert values.shape == shape
+    assert set(values.unique().tolist()) == {0.0, torch.tensor(1 / 0.9).item()}
+
+
+@pytest.mark.parametrize("probability", [0.1, 0.4])
+def test_share_dropped(probability: float) -> None:
+    """The share of zeros is the probability, and the mean of the multipliers 1, within four standard errors."""
+    values = pool(probability=probability).mask(3, 1, (10_000,), torch.zeros(()))
+    error = 4 * (probability * (1 - probability) / 10_000) ** 0.5
+    assert abs(float((values == 0).double().mean()) - probability) < error
+    assert abs(float(values.double().mean()) - 1) < error / (1 - probability)
+
+
+@pytest.mark.parametrize("shape", [SHAPE, (200, 200)], ids=["from the pool", "larger than the pool"])
+def test_same_seed_step_and_site_same_mask(shape: tuple[int, ...]) -> None:
+    """A mask follows from seed, step, site and shape; nothing that was drawn before matters."""
+    first = mask(7, site=3, shape=shape)
+    used = pool()
+    for step in range(5):
+        used.mask(step, 1, shape, torch.zeros(()))
+    assert torch.equal(used.mask(7, 3, shape, torch.zeros(())), first)
+
+
+@pytest.mark.parametrize("size", [2_000, 12_000, 16_383, 16_384, 20_000])
+def test_steps_sites_and_seeds_differ(size: int) -> None:
+    """Other steps, sites and seeds give other masks at every size, up to the pool's own and beyond."""
+    masks = [mask(0, shape=(size,)), mask(1, shape=(size,)), mask(2, shape=(size,))]
+    masks += [mask(0, site=2, shape=(size,)), mask(0, seed=1, shape=(size,))]
+    for i, one in enumerate(masks):
+        for other in masks[:i]:
+            assert 0.12 < float((one != other).double().mean()) < 0.24  # 2p(1-p) = 0.18 where independent
+
+
+def test_sites_are_counted_in_forward_order() -> None:
+    """The n-th call of a step gets the n-th site's mask; a probability of zero takes no site."""
+    masks = pool()
+    step = StepDropout({0.1: masks}, 5)
+    ones = torch.ones(SHAPE)
+    assert step(ones, 0.0) is ones
+    assert torch.equal(step(ones, 0.1), masks.mask(5, 1, SHAPE, ones))
+    assert torch.equal(step.mask(SHAPE, 0.1, ones), masks.mask(5, 2, SHAPE, ones))
+    assert step.mask(SHAPE, 0.0, ones) is None
+
+
+def test_a_mask_has_the_format_of_what_it_multiplies() -> None:
+    """A pool in bfloat16 multiplies float32 values without changing their format, and the reverse."""
+    for inner in (torch.float32, torch.bfloat16):
+        masks = MaskPool(0, 0.1, device=CPU, dtype=inner)
+        for outer in (torch.float32, torch.bfloat16):
+            assert StepDropout({0.1: masks}, 0)(torch.ones(SHAPE, dtype=outer), 0.1).dtype is outer
+
+
+def test_no_dropout_is_the_identity() -> None:
+    """Evaluation drops nothing."""
+    x = torch.ones(SHAPE)
+    assert NO_DROPOUT(x, 0.5) is x
+    assert NO_DROPOUT.mask(SHAPE, 0.5, x) is None
+    assert isinstance(NO_DROPOUT, Dropout)
+    assert isinstance(StepDropout({}, 0), Dropout)
+
+
+def test_every_site_of_the_encoder_drops() -> None:
+    """A step of the tiny encoder uses 2 sites outside and 3 in each of its 2 layers, all with their own mask."""
+    backbone = tiny_backbone()
+    batch = tiny_tokens(["ba be bi", "bo bu"]).batch(torch.tensor([0, 1]), 5)
+    asked: list[tuple[tuple[int, ...], float]] = []
+
+    class Recorded(StepDropout):
+        def mask(self, shape: tuple[int, ...], probability: float, like: Tensor) -> Tensor | None:
+            asked.append((shape, probability))
+            return super().mask(shape, probability, like)
+
+    dropped = encode(backbone, random_head(2), batch, Recorded({0.1: pool()}, 0))
+    attended, hidden = (2, 4, 5, 5), (2, 5, 32)
+    assert [shape for shape, _ in asked] == [hidden, *[attended, hidden, hidden] * 2, (2, 32)]
+    assert not torch.allclose(dropped, encode(backbone, random_head(2), batch))
