@@ -31,7 +31,7 @@ def adapter_shapes(site: str, hidden_size: int, size: int) -> dict[str, Shape]:
 def apply_adapter(
     adapter: BottleneckAdapter, x: Float[Tensor, "*batch hidden"]
 ) -> Float[Tensor, "*batch hidden"]:
-    """X + W_up gelu(W_down x + b_down) + b_up: the adapter with its inner skip connection.
+    """Apply the adapter with its inner skip connection: x + W_up gelu(W_down x + b_down) + b_up.
 
     GELU is the tanh approximation, as in the paper's code (modeling.py, `gelu`).
     """
