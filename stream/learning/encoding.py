@@ -4,6 +4,8 @@ A `TokenSet` is also what the ledger stores of a test split, so that a run can b
 and the backbone alone.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +15,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from stream.errors import UserError
 from stream.model.batch import Batch
 from tasks.task import Split
 
@@ -90,9 +93,37 @@ class EncodedSplit:
 
 
 def encode_split(tokenizer: Any, split: Split, *, max_length: int) -> EncodedSplit:
-    """Tokenise a split; texts longer than `max_length` tokens (special ones included) are cut and counted."""
+    """Tokenise a split; texts longer than `max_length` tokens (special ones included) are cut and counted.
+
+    Raises:
+        UserError: `max_length` leaves no room for a word.
+    """
+    num_special = tokenizer.num_special_tokens_to_add(split.pairs is not None)
+    if max_length <= num_special:
+        raise UserError(
+            f"--max-length is {max_length}; it must be more than the {num_special} special tokens of a text."
+        )
+    with _cutting(tokenizer, max_length):
+        return _encode(tokenizer, split)
+
+
+@contextmanager
+def _cutting(tokenizer: Any, max_length: int) -> Iterator[None]:
+    """Have the tokenizer cut and not pad, for now: the backbone's fingerprint covers its settings."""
+    padding, truncation = tokenizer.padding, tokenizer.truncation
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_length)
+    try:
+        yield
+    finally:
+        tokenizer.no_truncation()
+        if truncation is not None:
+            tokenizer.enable_truncation(**truncation)
+        if padding is not None:
+            tokenizer.enable_padding(**padding)
+
+
+def _encode(tokenizer: Any, split: Split) -> EncodedSplit:
     ids: list[np.ndarray] = []
     lengths: list[int] = []
     second: list[int] = []
