@@ -7,6 +7,7 @@ and the backbone alone.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ _CHUNK = 4096
 """Texts handed to the tokenizer at a time, to keep memory flat."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class TokenSet:
     """Tokens and labels of a split, examples in order."""
 
@@ -49,6 +50,11 @@ class TokenSet:
         """Tokens of all examples."""
         return len(self.ids)
 
+    @cached_property
+    def one_segment(self) -> bool:
+        """Whether no example has a second segment; asked once, since on a GPU the answer waits for it."""
+        return bool((self.second == self.lengths).all())
+
     def to(self, device: torch.device) -> "TokenSet":
         """The same set on another device."""
         return TokenSet(
@@ -67,9 +73,7 @@ class TokenSet:
         at = (starts.unsqueeze(-1) + positions).clamp_(max=max(len(self.ids) - 1, 0))
         token_ids = torch.where(inside, self.ids[at], 0).long()
         second = self.second[examples]
-        # a set has one segment throughout or two, so no row decides for another
-        one_segment = bool((self.second == self.lengths).all())
-        types = None if one_segment else (inside & (positions >= second.unsqueeze(-1))).long()
+        types = None if self.one_segment else (inside & (positions >= second.unsqueeze(-1))).long()
         return Batch(token_ids=token_ids, lengths=lengths, token_types=types)
 
     def to_bytes(self) -> bytes:
