@@ -1,0 +1,79 @@
+"""What the laws are tested on: a tiny backbone, and a database of its own for each test."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from db import Database
+from stream.model import dropout
+from stream.model.backbone import Backbone, load_backbone
+from tests.stream.tiny import save_tiny_bert
+from tests.tiny_runs import NAMES, run_tasks, tiny_learner, tiny_task
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _quick() -> Iterator[None]:
+    """Pools of 65,536 mask values, since the real ones take a tenth of a second each; and one thread.
+
+    A tiny model needs no more; on a busy machine a second one is waited for at every operation.
+    """
+    before = torch.get_num_threads()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dropout, "POOL_SIZE", 1 << 16)
+        torch.set_num_threads(1)
+        yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def backbone_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of a tiny BERT with random weights; a test that changes them works on a copy."""
+    dropout = {"hidden_dropout_prob": 0.02, "attention_probs_dropout_prob": 0.02}
+    return save_tiny_bert(tmp_path_factory.mktemp("backbone"), **dropout)
+
+
+@pytest.fixture(scope="session")
+def backbone(backbone_folder: Path) -> Backbone:
+    """The tiny backbone, loaded once: nothing may write to it (law 7)."""
+    return load_backbone(str(backbone_folder))
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """An empty database as a file's content: migrating costs more than most tests."""
+    file = tmp_path_factory.mktemp("migrated") / "runs.db"
+    Database.open(f"sqlite:///{file}").close()
+    return file.read_bytes()
+
+
+@pytest.fixture
+def file(tmp_path: Path, migrated: bytes) -> Path:
+    """The file of an empty database."""
+    (tmp_path / "runs.db").write_bytes(migrated)
+    return tmp_path / "runs.db"
+
+
+@pytest.fixture
+def database(file: Path) -> Iterator[Database]:
+    """An empty database."""
+    with Database.open(f"sqlite:///{file}") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory, backbone: Backbone) -> bytes:
+    """The database file of a finished run of four tasks; classes, and so heads, differ in number."""
+    file = tmp_path_factory.mktemp("finished") / "runs.db"
+    tasks = [tiny_task(name, num_labels=2 + i % 2, first=4 * i) for i, name in enumerate(NAMES)]
+    with Database.open(f"sqlite:///{file}") as opened:
+        run_tasks(opened, tiny_learner(backbone), tasks)
+    return file.read_bytes()
+
+
+@pytest.fixture
+def finished(tmp_path: Path, finished_run: bytes) -> Path:
+    """A copy of the finished run's database file, to be changed at will."""
+    (tmp_path / "finished.db").write_bytes(finished_run)
+    return tmp_path / "finished.db"

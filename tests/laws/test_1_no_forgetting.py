@@ -1,0 +1,61 @@
+"""Law 1: every earlier task, served from the ledger after every arrival, is as at its own arrival."""
+
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from db import Database
+from stream import simulator
+from stream.metrics import Evaluation
+from stream.model.backbone import Backbone
+from stream.model.parameters import TaskParameters
+from stream.results import ProofStatus, load_results
+from tests.tiny_runs import NAMES, run_tasks, tiny_learner, tiny_task
+
+
+def test_nothing_is_forgotten(finished: Path):
+    """Four tasks give ten comparisons; in each, digest, predictions and value are those of its arrival."""
+    with Database.open(f"sqlite:///{finished}", read_only=True) as database:
+        results = load_results(database.ledger("tiny"))
+    assert {(c.after, c.on) for c in results.comparisons} == {
+        (after, on) for after in range(4) for on in range(after + 1)
+    }
+    assert all(c.digest_equal for c in results.comparisons)
+    assert all(c.value == c.value_when_learned for c in results.comparisons)
+    assert all(c.changed_predictions == 0 for c in results.comparisons)
+    assert (results.proof.status, results.proof.num_equal) == (ProofStatus.PROVEN, 10)
+
+
+def test_the_diagonal_compares_memory_with_the_record(
+    database: Database, backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+):
+    """One value that changes on the way through the ledger shows in every comparison, the diagonal included."""
+    read = TaskParameters.from_bytes
+
+    def changed(content: bytes) -> TaskParameters:
+        tensors = dict(read(content))
+        bias = tensors["head.bias"].clone()
+        bias[0] += 1e-4
+        return TaskParameters({**tensors, "head.bias": bias})
+
+    monkeypatch.setattr(simulator.TaskParameters, "from_bytes", changed)
+    proof = run_tasks(database, tiny_learner(backbone), [tiny_task(name) for name in NAMES[:2]]).proof
+    assert (proof.status, proof.num_different, proof.num_equal) == (ProofStatus.FORGOTTEN, 3, 0)
+
+
+def test_one_other_evaluation_is_seen(
+    database: Database, backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+):
+    """A single cell R[2, 1] with another task's result is the one comparison that is not equal."""
+    honest, calls = simulator.evaluate_stored, count()
+
+    def mistaken(*given, after: int, on: int) -> tuple[Evaluation, object]:
+        next(calls)
+        return honest(*given, after=after, on=0 if (after, on) == (2, 1) else on)
+
+    monkeypatch.setattr(simulator, "evaluate_stored", mistaken)
+    results = run_tasks(database, tiny_learner(backbone), [tiny_task(name) for name in NAMES[:3]])
+    assert next(calls) == 6
+    assert [(c.after, c.on) for c in results.comparisons if not c.digest_equal] == [(2, 1)]
+    assert results.proof.status is ProofStatus.FORGOTTEN

@@ -1,0 +1,163 @@
+"""Whole runs that take a second: a tiny random BERT in a folder, small tasks, and ways to compare databases.
+
+The tasks come as values (for `simulate`) and as CSV files with a suite (for the command line).
+"""
+
+import random
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from db import Database, Ledger
+from db.records import NewRun
+from stream.display import Display, QuietDisplay
+from stream.environment import describe_environment
+from stream.learning.learner import Learner
+from stream.learning.recipe import Recipe
+from stream.model.backbone import Backbone
+from stream.model.methods import Method, houlsby
+from stream.results import RunResults
+from stream.scheduler import TaskStream
+from stream.simulator import simulate
+from tasks.fingerprint import task_fingerprint
+from tasks.task import DataStatus, Split, Task
+from tests.stream.tiny import WORDS
+
+NAMES = ("birds", "clouds", "doors", "engines")
+RECIPE = Recipe(learning_rate=1e-2, num_epochs=3, batch_size=8, max_length=16)
+CLOCKS = frozenset({"seconds", "created_at", "heartbeat_at", "finished_at", "removed_at", "row_sha256"})
+"""Columns that hold times, and the digest of a row, which covers its times."""
+
+Examples = list[tuple[str, int]]
+
+
+def examples(name: str, num_examples: int, *, num_labels: int = 2, first: int = 0) -> Examples:
+    """Texts of six words, one of them the class's own (`WORDS[first + label]`), the classes in turn.
+
+    The other words are common to all tasks, so what tells one task's classes apart is noise in another.
+    """
+    drawn = random.Random(name)
+    own = WORDS[first : first + num_labels]
+    noise = [word for word in WORDS[:24] if word not in own]
+    texts: Examples = []
+    for i in range(num_examples):
+        words = [drawn.choice(noise) for _ in range(5)]
+        words.insert(drawn.randrange(6), own[i % num_labels])
+        texts.append((" ".join(words), i % num_labels))
+    return texts
+
+
+def tiny_task(name: str, *, num_labels: int = 2, first: int = 0, num_test: int = 20) -> Task:
+    """A task of 48 training, 12 validation and `num_test` test examples."""
+    drawn = examples(name, 60 + num_test, num_labels=num_labels, first=first)
+    train, valid, test = (_split(part) for part in (drawn[:48], drawn[48:60], drawn[60:]))
+    task = Task(
+        name=name,
+        title=name.capitalize(),
+        data=DataStatus.REAL,
+        labels=tuple(f"class {i}" for i in range(num_labels)),
+        train=train,
+        valid=valid,
+        test=test,
+        fingerprint="",
+    )
+    return replace(task, fingerprint=task_fingerprint(name, task.labels, [train, valid, test]))
+
+
+def _split(part: Examples) -> Split:
+    return Split(texts=[text for text, _ in part], labels=[label for _, label in part])
+
+
+def tiny_learner(backbone: Backbone, method: Method | None = None, recipe: Recipe = RECIPE) -> Learner:
+    """A learner of small adapters, or of another method."""
+    return Learner(
+        backbone=backbone,
+        backbone_sha256=backbone.fingerprint(),
+        method=method or houlsby(4),
+        recipe=recipe,
+    )
+
+
+def tiny_stream(tasks: Sequence[Task], seed: int = 0) -> TaskStream:
+    """These tasks in this order."""
+    by_name = {task.name: task for task in tasks}
+    return TaskStream(names=tuple(by_name), run_seed=seed, load=by_name.__getitem__)
+
+
+def start_run(database: Database, learner: Learner, names: Sequence[str], run: str = "tiny") -> Ledger:
+    """The ledger of a new run of these tasks, recorded so that it can be verified."""
+    backbone = learner.backbone
+    environment = describe_environment(backbone.device, backbone.dtype)
+    return database.create_run(
+        NewRun(
+            name=run,
+            suite="tiny",
+            method=learner.method.name,
+            isolated=learner.method.isolated,
+            task_names=tuple(names),
+            backbone=backbone.name,
+            backbone_sha256=learner.backbone_sha256,
+            backbone_params=backbone.num_parameters,
+            backbone_bytes=backbone.num_bytes,
+            configuration={"method_options": dict(learner.method.options)},
+            environment={**environment, "backbone_files": dict(backbone.files)},
+        )
+    )
+
+
+def run_tasks(
+    database: Database,
+    learner: Learner,
+    tasks: Sequence[Task],
+    *,
+    run: str = "tiny",
+    display: Display | None = None,
+) -> RunResults:
+    """Start a run of these tasks and bring it to its end."""
+    stream = tiny_stream(tasks)
+    ledger = start_run(database, learner, stream.names, run)
+    return simulate(stream, learner, ledger, display or QuietDisplay())
+
+
+def write_suite(folder: Path, names: Sequence[str] = NAMES[:3], num_rows: int = 80) -> Path:
+    """A suite file with one CSV of rows a task, and its path."""
+    lines = ['name = "tiny"']
+    for name in names:
+        rows = [f"{text},class {label}" for text, label in examples(name, num_rows)]
+        (folder / f"{name}.csv").write_text("\n".join(["text,label", *rows]) + "\n", encoding="utf-8")
+        lines += ["[[task]]", f'name = "{name}"', f'train = "{name}.csv"', 'text = "text"', 'label = "label"']
+    path = folder / "tiny.toml"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def recorded_rows(database: Path) -> dict[str, list[Mapping[str, Any]]]:
+    """Every row of every table in order of its key, without clock times; blobs as their content."""
+    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+    connection.row_factory = sqlite3.Row
+    try:
+        found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        return {table: _rows(connection, table) for (table,) in found}
+    finally:
+        connection.close()
+
+
+def _rows(connection: sqlite3.Connection, table: str) -> list[Mapping[str, Any]]:
+    rows = connection.execute(f"SELECT * FROM {table}").fetchall()
+    plain = [{key: row[key] for key in row.keys() if key not in CLOCKS} for row in rows]  # noqa: SIM118
+    return sorted(plain, key=repr)
+
+
+def own_digests(ledger: Ledger) -> dict[str, str]:
+    """SHA-256 of each served task's own parameters, by task name."""
+    names = ledger.run().task_names
+    return {names[record.position]: record.sha256 for record in ledger.parameters() if record.owner == "own"}
+
+
+def same_tensors(first: Mapping[str, torch.Tensor], second: Mapping[str, torch.Tensor]) -> bool:
+    """Whether names and bits are the same."""
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
