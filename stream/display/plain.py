@@ -178,7 +178,7 @@ def _result_words(task: TaskResult) -> str:
     """The test metric beside the paper's, or beside the best that a simulated task allows."""
     value = "not evaluated" if task.test is None else f"{task.metric} {percent(task.test)}"
     if task.data == "simulated":
-        limit = "" if task.bayes_accuracy is None else f", at most {percent(task.bayes_accuracy)} possible"
+        limit = "" if task.bayes_accuracy is None else f", Bayes accuracy {percent(task.bayes_accuracy)}"
         return f"{value} (SIMULATED DATA{limit})"
     beside = [f"{task.data} data"] if task.data != "real" else []
     beside += [] if task.paper_adapters is None else [f"paper {percent(task.paper_adapters)}"]

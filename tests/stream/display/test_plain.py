@@ -43,10 +43,10 @@ def test_a_log_is_plain_text() -> None:
 
 
 def test_simulated_data_is_named_in_the_log() -> None:
-    """Arrival and result of a simulated task say that it is one, the result with the best possible."""
+    """Arrival and result of a simulated task say that it is one, the result with its Bayes accuracy."""
     lines = [line for line in told(2, simulated=True).splitlines() if "[2/2]" in line]
     assert "SIMULATED DATA" in lines[0]
-    assert "accuracy 51.0 % (SIMULATED DATA, at most 95.0 % possible)" in lines[-1]
+    assert "accuracy 51.0 % (SIMULATED DATA, Bayes accuracy 95.0 %)" in lines[-1]
 
 
 def test_forgetting_is_counted_in_the_log() -> None:
