@@ -229,8 +229,8 @@ DEFINITIONS = (
     ),
     Fact(
         title="at best",
-        text="Bayes accuracy, which no classifier exceeds on average (a finite test split scatters around it), "
-        "known for simulated tasks from their generator; "
+        text="Bayes accuracy, which no classifier exceeds on average (a finite test split scatters around "
+        "it), known for simulated tasks from their generator; "
         "the paper's figures are about the real texts and are not shown beside stand-ins.",
     ),
     Fact(
