@@ -20,7 +20,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from stream.learning.encoding import TokenSet
-from stream.metrics import Evaluation, accuracy
+from stream.metrics import METRICS, Evaluation
 from stream.model.backbone import Backbone
 from stream.model.encoder import assemble, logits
 from stream.model.precision import cpu_capability
@@ -72,7 +72,7 @@ def batch_shapes(sorted_lengths: list[int], *, rows: int = EVALUATION_BATCH) -> 
     starts = list(range(0, len(sorted_lengths), rows))
     if len(starts) > 1 and len(sorted_lengths) - starts[-1] < MINIMUM_ROWS:
         starts.pop()
-    ends = [*starts[1:], len(sorted_lengths)]
+    ends = [*starts, len(sorted_lengths)][1:]
     return tuple(
         (max(end - start, MINIMUM_ROWS), -(-sorted_lengths[end - 1] // LENGTH_STEP) * LENGTH_STEP)
         for start, end in zip(starts, ends, strict=True)
@@ -108,14 +108,14 @@ def evaluate(
     metric: str,
     plan: EvaluationPlan,
 ) -> Evaluation:
-    """Metric, predictions and digest of one task's tensors on a token set."""
+    """Metric (a name in `METRICS`), predictions and digest of one task's tensors on a token set."""
     started = time.perf_counter()
     outputs = predict(backbone, parameters, tokens, plan)
     predictions = outputs.argmax(1).to(torch.int32)
     content = predictions.numpy().astype("<i4").tobytes()
     return Evaluation(
         metric=metric,
-        value=accuracy(predictions.numpy(), tokens.labels.numpy()),
+        value=METRICS[metric](predictions.numpy(), tokens.labels.numpy()),
         num_examples=len(tokens),
         logits_sha256=logits_digest(outputs),
         predictions_sha256=hashlib.sha256(content).hexdigest(),
