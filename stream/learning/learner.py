@@ -114,6 +114,7 @@ class Learner:
             seed=arrival.seed,
             recipe_sha256=identity,
             position=arrival.position,
+            metric=prepared.task.metric,
         )
         trained = train(job, checkpoints, observer)
         seconds = time.perf_counter() - started

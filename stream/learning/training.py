@@ -21,7 +21,7 @@ from stream.learning.encoding import TokenSet
 from stream.learning.evaluation import make_plan, mean_loss, predict
 from stream.learning.flat import FlatParameters
 from stream.learning.recipe import Recipe
-from stream.metrics import accuracy
+from stream.metrics import METRICS
 from stream.model.backbone import Backbone
 from stream.model.dropout import MaskPool, StepDropout
 from stream.model.encoder import assemble, logits
@@ -85,6 +85,8 @@ class TrainingJob:
     seed: int
     recipe_sha256: str
     position: int
+    metric: str = "accuracy"
+    """Validation metric, a name in `METRICS`."""
 
 
 def train(job: TrainingJob, checkpoints: Checkpoints, observer: Observer) -> Trained:
@@ -152,7 +154,7 @@ class _Training:
         """Train to the end; False where the loss was not finite."""
         saved_at = told_at = time.monotonic()
         while len(self._epochs) < self._job.num_epochs and not self._out_of_patience():
-            epoch, started = len(self._epochs), time.monotonic()
+            epoch, first_step, started = len(self._epochs), self._step, time.monotonic()
             for batch in self._remaining_batches(epoch):
                 self._take_step(batch)
                 now = time.monotonic()
@@ -160,11 +162,11 @@ class _Training:
                     checkpoints.save(self._step, self._state().to_bytes(self._job.recipe_sha256))
                     saved_at = now
                 if now - told_at >= PROGRESS_SECONDS:
-                    self._tell(observer, epoch, started)
+                    self._tell(observer, epoch, (self._step - first_step) / max(now - started, 1e-9))
                     told_at = now
-            if not math.isfinite(float(self._loss_sum)):
+            finite = math.isfinite(float(self._loss_sum))
+            if not (finite and self._finish_epoch(epoch, time.monotonic() - started, observer)):
                 return False
-            self._finish_epoch(epoch, time.monotonic() - started, observer)
         return True
 
     def result(self) -> Trained:
@@ -200,10 +202,14 @@ class _Training:
         self._loss_sum += loss.detach() * len(examples)
         self._step += 1
 
-    def _finish_epoch(self, epoch: int, seconds: float, observer: Observer) -> None:
-        backbone, valid = self._job.backbone, self._job.valid
-        outputs = predict(backbone, self._flat.values(), valid, self._plan)
-        value, loss = accuracy(outputs.argmax(1).numpy(), valid.labels.numpy()), mean_loss(outputs, valid)
+    def _finish_epoch(self, epoch: int, seconds: float, observer: Observer) -> bool:
+        """Validate and record; False where the validation loss is not finite: the last step may spoil it."""
+        valid = self._job.valid
+        outputs = predict(self._job.backbone, self._flat.values(), valid, self._plan)
+        loss = mean_loss(outputs, valid)
+        if not math.isfinite(loss):
+            return False
+        value = METRICS[self._job.metric](outputs.argmax(1).numpy(), valid.labels.numpy())
         record = EpochRecord(
             position=self._job.position,
             attempt=self._attempt,
@@ -220,14 +226,14 @@ class _Training:
         self._epochs.append(record)
         self._loss_sum.zero_()
         observer.epoch_finished(record)
+        return True
 
     def _out_of_patience(self) -> bool:
         patience = self.recipe.patience
         return patience is not None and len(self._epochs) - 1 - self._best_epoch >= patience
 
-    def _tell(self, observer: Observer, epoch: int, started: float) -> None:
+    def _tell(self, observer: Observer, epoch: int, steps_per_second: float) -> None:
         done = self._step - epoch * self._steps_per_epoch
-        seconds = time.monotonic() - started
         observer.progressed(
             StepProgress(
                 attempt=self._attempt,
@@ -237,10 +243,7 @@ class _Training:
                 num_steps=self._num_steps,
                 learning_rate=self.recipe.rate(self._step - 1, self._num_steps),
                 train_loss=float(self._loss_sum) / (done * self.recipe.batch_size),
-                tokens_per_second=self._job.train.num_tokens
-                * done
-                / self._steps_per_epoch
-                / max(seconds, 1e-9),
+                tokens_per_second=steps_per_second * self._job.train.num_tokens / self._steps_per_epoch,
             )
         )
 

@@ -1,0 +1,129 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from stream.learning.checkpoints import NoCheckpoints
+from stream.learning.learner import Learned, Learner
+from stream.learning.recipe import Recipe
+from stream.model.methods import Method, houlsby, sequential
+from stream.model.parameters import NO_PARAMETERS, TaskParameters
+from stream.scheduler import Arrival
+from tasks.task import Split, Task
+from tests.stream.learning.jobs import RECIPE, Watcher
+from tests.stream.tiny import TINY, tiny_backbone, tiny_task
+
+BACKBONE = tiny_backbone()
+
+
+def learner(method: Method | None = None, recipe: Recipe = RECIPE) -> Learner:
+    return Learner(
+        backbone=BACKBONE,
+        backbone_sha256=BACKBONE.fingerprint(),
+        method=method or houlsby(4),
+        recipe=replace(recipe, num_epochs=1),
+    )
+
+
+def learned(
+    who: Learner,
+    *,
+    task: Task | None = None,
+    position: int = 0,
+    seed: int = 5,
+    shared: TaskParameters = NO_PARAMETERS,
+) -> Learned:
+    made = task or tiny_task()
+    arrival = Arrival(position=position, name=made.name, seed=seed, load=lambda: made)
+    return who.learn(
+        arrival, who.prepare(made), shared=shared, checkpoints=NoCheckpoints(), observer=Watcher().observer
+    )
+
+
+def test_an_isolated_method_gives_own_tensors_only() -> None:
+    """Adapters, layer norms and head come back as the task's own; nothing is shared."""
+    result = learned(learner())
+    assert set(result.own) == {site.name for site in houlsby(4).sites(TINY, 2)}
+    assert not result.shared
+    assert result.num_trained == result.own.num_parameters
+    assert result.notes == ()
+
+
+def test_sequentials_body_comes_back_as_shared() -> None:
+    """The body is a new version of the stream's tensors, the head the task's own."""
+    first = learned(learner(sequential()))
+    assert set(first.own) == {"head.weight", "head.bias"}
+    assert set(first.shared) == set(BACKBONE.tensors)
+    second = learned(learner(sequential()), seed=6, position=1, shared=first.shared)
+    assert first.shared.to_bytes() != second.shared.to_bytes()
+    from_start = learned(learner(sequential()), seed=6, position=1)
+    assert from_start.shared.to_bytes() != second.shared.to_bytes()
+
+
+def test_position_decides_nothing() -> None:
+    """A task learned at another position has equal bytes, evaluation and recipe (law 3)."""
+    first, later = learned(learner()), learned(learner(), position=7)
+    assert first.own.to_bytes() == later.own.to_bytes()
+    assert first.evaluation.logits_sha256 == later.evaluation.logits_sha256
+    assert first.recipe_sha256 == later.recipe_sha256
+
+
+def test_restored_tensors_evaluate_to_the_same_digest() -> None:
+    """Tensors read back from their bytes give the digest that the tensors in memory gave."""
+    who, task = learner(), tiny_task()
+    result = learned(who, task=task)
+    tokens = who.prepare(task).test.tokens
+    restored = TaskParameters.from_bytes(result.own.to_bytes())
+    evaluation, plan = who.evaluate(tokens, restored, metric="accuracy")
+    assert evaluation.logits_sha256 == result.evaluation.logits_sha256
+    assert evaluation.predictions == result.evaluation.predictions
+    assert plan == result.plan
+
+
+def test_learning_leaves_the_backbone_alone() -> None:
+    """After learning with either method the backbone's fingerprint is what it was (law 7)."""
+    for method in (houlsby(4), sequential()):
+        who = learner(method)
+        learned(who)
+        assert BACKBONE.fingerprint() == who.backbone_sha256
+
+
+def test_cut_texts_are_told_as_a_fraction() -> None:
+    """The fraction of cut texts is over the training split."""
+    train = Split(texts=["ba " * 30, "be", "bi", "bo"], labels=[0, 1, 0, 1])
+    prepared = learner().prepare(replace(tiny_task(), train=train))
+    assert prepared.truncated_fraction == 0.25
+
+
+def test_texts_are_no_longer_than_the_backbone_has_positions() -> None:
+    """A maximal length beyond the backbone's positions is bounded by them."""
+    assert learner(recipe=replace(RECIPE, max_length=500)).max_length == TINY.max_positions
+    assert learner(recipe=replace(RECIPE, max_length=12)).max_length == 12
+
+
+def test_the_recipes_identity_covers_what_decides_the_bytes() -> None:
+    """Another task, seed, method, option, backbone or shared version is another recipe."""
+    who, task = learner(), tiny_task()
+    body = TaskParameters({"embeddings.word": torch.zeros(2)})
+    identities = [
+        who.recipe_identity(task, 5),
+        who.recipe_identity(tiny_task("other"), 5),
+        who.recipe_identity(task, 6),
+        who.recipe_identity(task, 5, body),
+        learner(houlsby(8)).recipe_identity(task, 5),
+        learner(houlsby(4, initial_scale=1e-3)).recipe_identity(task, 5),
+        learner(sequential()).recipe_identity(task, 5),
+        learner(recipe=replace(RECIPE, learning_rate=1e-4)).recipe_identity(task, 5),
+        replace(who, backbone_sha256="another").recipe_identity(task, 5),
+        replace(who, backbone=tiny_backbone(dtype=torch.bfloat16)).recipe_identity(task, 5),
+    ]
+    assert len(set(identities)) == len(identities)
+    assert who.recipe_identity(task, 5, NO_PARAMETERS) == identities[0]
+    assert learned(who, task=task).recipe_sha256 == identities[0]
+
+
+def test_threads_are_part_of_the_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training bytes depend on the number of threads, and so does the identity."""
+    before = learner().recipe_identity(tiny_task(), 5)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 77)
+    assert learner().recipe_identity(tiny_task(), 5) != before
