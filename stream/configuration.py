@@ -3,6 +3,7 @@
 Only command lines know it; every class below takes plain arguments.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
@@ -79,9 +80,11 @@ class Overrides:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if value is not None and value <= 0:
-                option = "--epochs" if field.name == "num_epochs" else f"--{field.name.replace('_', '-')}"
-                raise UserError(f"{option} is {value}; it must be more than 0.")
+            if value is None or 0 < value < math.inf:
+                continue
+            option = "--epochs" if field.name == "num_epochs" else f"--{field.name.replace('_', '-')}"
+            wanted = "more than 0" if math.isfinite(value) else "a finite number"
+            raise UserError(f"{option} is {value}; it must be {wanted}.")
 
 
 def preset_named(name: str) -> Preset:
