@@ -1,6 +1,7 @@
 import json
 import math
 from dataclasses import asdict, replace
+from typing import Any
 
 import pytest
 
@@ -46,7 +47,7 @@ def stored() -> dict[str, object]:
 def test_presets_by_name() -> None:
     """Each preset answers to its name; another name is answered with the nearest one."""
     assert [preset_named(preset.value) for preset in Preset] == list(Preset)
-    with pytest.raises(UserError, match="no preset 'quik'; .*quick"):
+    with pytest.raises(UserError, match=r"no preset 'quik'; .*quick"):
         preset_named("quik")
 
 
@@ -97,7 +98,7 @@ def test_training_settings_can_be_set() -> None:
 @pytest.mark.parametrize("value", [0, -3])
 def test_settings_are_positive(name: str, option: str, value: int) -> None:
     """A setting that is not positive is the user's mistake; the sentence names the option and the value."""
-    given = float(value) if name == "learning_rate" else value
+    given: Any = float(value) if name == "learning_rate" else value
     with pytest.raises(UserError) as caught:
         Overrides(**{name: given})
     assert str(caught.value) == f"{option} is {given}; it must be more than 0."
