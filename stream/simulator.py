@@ -28,7 +28,7 @@ from stream.learning.evaluation import EvaluationPlan
 from stream.learning.learner import Learned, Learner, PreparedTask
 from stream.learning.training import Observer, StepProgress
 from stream.metrics import Evaluation, num_changed
-from stream.model.methods import sum_sites
+from stream.model.methods import count_tensors
 from stream.model.parameters import NO_PARAMETERS, TaskParameters
 from stream.results import RunResults, comparison, load_results, task_result
 from stream.scheduler import Arrival, TaskStream
@@ -85,7 +85,7 @@ def learn_arrival(arrival: Arrival, learner: Learner, ledger: Ledger, display: D
     ledger.record_plan(_plan_record(learned.plan))
     ledger.record_parameters(
         [
-            _parameters_record(arrival, owner, tensors.to_bytes(), learned, learner)
+            _parameters_record(arrival, owner, tensors, learned, learner)
             for owner, tensors in ((Owner.OWN, learned.own), (Owner.SHARED, learned.shared))
             if tensors
         ],
@@ -228,15 +228,15 @@ def _task_record(arrival: Arrival, prepared: PreparedTask) -> TaskRecord:
 
 
 def _parameters_record(
-    arrival: Arrival, owner: Owner, content: bytes, learned: Learned, learner: Learner
+    arrival: Arrival, owner: Owner, tensors: TaskParameters, learned: Learned, learner: Learner
 ) -> tuple[ParametersRecord, bytes]:
-    sites = tuple(site for site in learner.sites(len(arrival.task.labels)) if site.owner is owner)
+    content = tensors.to_bytes()
     record = ParametersRecord(
         position=arrival.position,
         owner=owner,
         sha256=hashlib.sha256(content).hexdigest(),
         recipe_sha256=learned.recipe_sha256,
-        counts=sum_sites(sites),
+        counts=count_tensors(TaskParameters.from_bytes(content), learner.sites(len(arrival.task.labels))),
         num_bytes=len(content),
         reads_backbone=learner.method.reads_backbone(learner.backbone.architecture),
         best_epoch=learned.best_epoch,

@@ -5,7 +5,7 @@ values, what is trained, what is stored, how it is counted and served) follows f
 and the encoder hold no special case for any method.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -32,8 +32,8 @@ The paper's code uses 1e-3.
 IDENTITY_BOUND = 0.05
 """Fresh adapters of up to 64 units change no value of the last hidden state by more (law 6 tests it).
 
-On MiniLM in float32, whose values have a standard deviation of 0.4, the largest change seen is 0.02 at 24 units
-and 0.033 at 64. It grows with the square root of the size: 0.08 at 256.
+On MiniLM in float32, whose values have a standard deviation of 0.4, the largest change seen is 0.02 at 24
+units and 0.033 at 64. It grows with the square root of the size: 0.08 at 256.
 """
 HEAD_INITIAL_SCALE = 0.02
 """Standard deviation of a fresh head's weights (the paper's code, run_classifier.py, `create_model`)."""
@@ -203,11 +203,21 @@ def default_adapter_size(architecture: Architecture) -> int:
     return min(range(8, 513, 8), key=distance)
 
 
-def sum_sites(sites: tuple[Site, ...]) -> ParameterCounts:
-    """Numbers of parameters by kind."""
+def sum_sites(sites: Sequence[Site]) -> ParameterCounts:
+    """Numbers of parameters by kind that sites declare, for a forecast."""
+    return _by_kind((site.kind, count_parameters({site.name: site.shape})) for site in sites)
+
+
+def count_tensors(tensors: Mapping[str, Tensor], sites: Sequence[Site]) -> ParameterCounts:
+    """Numbers of parameters by kind in tensors at hand; the sites only say of which kind each one is."""
+    kinds = {site.name: site.kind for site in sites}
+    return _by_kind((kinds[name], tensor.numel()) for name, tensor in tensors.items())
+
+
+def _by_kind(counts: Iterable[tuple[Kind, int]]) -> ParameterCounts:
     totals = dict.fromkeys(Kind, 0)
-    for site in sites:
-        totals[site.kind] += count_parameters({site.name: site.shape})
+    for kind, count in counts:
+        totals[kind] += count
     return ParameterCounts(**{kind.value: total for kind, total in totals.items()})
 
 
