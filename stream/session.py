@@ -19,11 +19,11 @@ from stream.model.backbone import Backbone, load_backbone
 from stream.model.forecast import bert_base_growth
 from stream.model.methods import Method, default_adapter_size, method_named
 from stream.model.precision import DeviceChoice, choose_device, choose_dtype
-from stream.reports import last_lines, write_reports
+from stream.reports import last_lines, make_folder, write_reports
 from stream.results import RunResults
 from stream.scheduler import Order, TaskStream, order_names
 from stream.simulator import simulate
-from tasks import Suite, Task, TaskCard, load_task, open_suite
+from tasks import Suite, Task, TaskCard, availability, load_task, open_suite
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,9 +45,13 @@ def run_session(configuration: RunConfiguration, place: Place, display: Display)
         UserError, TaskError, LedgerError: as the message says; what was committed stays.
     """
     suite = chosen_suite(configuration)
+    for card in suite.cards:
+        availability(card, place.data_home, configuration.data)  # missing data is said before anything starts
     with Database.open(place.database) as database:
         name = _run_name(database, configuration, place)
         with database.acquire(name):
+            out = place.out or Path("runs") / name
+            make_folder(out)
             stored = database.ledger(name).run() if name in database.run_names() else None
             backbone = _backbone(configuration.backbone, place.device, stored)
             learner = make_learner(configuration, backbone)
@@ -55,7 +59,6 @@ def run_session(configuration: RunConfiguration, place: Place, display: Display)
             ledger = _ledger(database, name, configuration, learner, stream, stored)
             with _status_kept(ledger), display:
                 results = simulate(stream, learner, ledger, display)
-                out = place.out or Path("runs") / name
                 growth = bert_base_growth(results)
                 write_reports(results, out, bert_base_growth=growth)
                 lines = (*last_lines(results, bert_base_growth=growth), f"reports: {out}")
@@ -71,7 +74,9 @@ def chosen_suite(configuration: RunConfiguration) -> Suite:
 
 def make_method(configuration: RunConfiguration, backbone: Backbone) -> Method:
     """The configured method; its adapter size is the backbone's default where none was asked for."""
-    size = configuration.adapter_size or default_adapter_size(backbone.architecture)
+    size = configuration.adapter_size
+    if size is None:
+        size = default_adapter_size(backbone.architecture)
     return method_named(configuration.method, adapter_size=size)
 
 
