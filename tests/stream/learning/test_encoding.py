@@ -103,11 +103,13 @@ def test_a_length_without_room_for_a_word_is_refused(max_length: int, paired: bo
         encode_split(tiny_tokenizer(), split, max_length=max_length)
 
 
-def test_the_tokenizer_stays_as_it_was() -> None:
+@pytest.mark.parametrize("has_settings", [False, True])
+def test_the_tokenizer_stays_as_it_was(has_settings: bool) -> None:
     """Tokenising changes no setting of the tokenizer, and so not the backbone's fingerprint either."""
     backbone = tiny_backbone()
-    backbone.tokenizer.enable_padding(pad_id=7, pad_token="x", length=11)
-    backbone.tokenizer.enable_truncation(13, stride=2)
+    if has_settings:
+        backbone.tokenizer.enable_padding(pad_id=7, pad_token="x", length=11)
+        backbone.tokenizer.enable_truncation(13, stride=2)
     before, fingerprint = backbone.tokenizer.to_str(), backbone.fingerprint()
     tokens = encode_split(backbone.tokenizer, Split(texts=["ba"], labels=[0]), max_length=6).tokens
     assert tokens.lengths.tolist() == [3]

@@ -81,6 +81,8 @@ def test_pickled_weights_load_as_tensors_only(folder: Path) -> None:
     torch.save({**tensors, "more": Trap(folder / "sprung")}, folder / "pytorch_model.bin")
     assert "could not be read" in refusal(folder)
     assert not (folder / "sprung").exists()
+    torch.load(folder / "pytorch_model.bin", weights_only=False)
+    assert (folder / "sprung").exists()  # the trap works where nothing restricts it
 
 
 class Trap:
