@@ -9,6 +9,7 @@ from stream.learning.batching import Indices
 from stream.learning.checkpoints import NoCheckpoints
 from stream.learning.recipe import Recipe
 from stream.learning.training import Trained, TrainingJob, train
+from stream.model.dropout import MaskPool, StepDropout
 from stream.model.methods import houlsby, sequential
 from tests.stream.learning.jobs import RECIPE, Watcher, tiny_job
 from tests.stream.tiny import tiny_backbone, tiny_task
@@ -146,6 +147,19 @@ def test_a_restart_trains_at_a_tenth_of_the_rate(monkeypatch: pytest.MonkeyPatch
     assert result.restarted
     assert result.values.to_bytes() == expected.values.to_bytes()
     assert {epoch.attempt for epoch in watcher.epochs} == {1}
+
+
+def test_each_step_drops_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The dropout of a step follows from its number, counted through all epochs."""
+    steps: list[int] = []
+
+    def recorded(pools: dict[float, MaskPool], step: int) -> StepDropout:
+        steps.append(step)
+        return StepDropout(pools, step)
+
+    monkeypatch.setattr(training, "StepDropout", recorded)
+    trained(tiny_job(num_epochs=2))
+    assert steps == [0, 1, 2, 3, 4, 5]
 
 
 def test_progress_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
