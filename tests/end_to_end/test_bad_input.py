@@ -1,0 +1,96 @@
+"""Bad input: exit code 2, one clear sentence, and a database that stays readable."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from db import Database
+from tests.end_to_end.conftest import Outcome
+
+GOOD_ROWS = "text,label\n" + "".join(f"word{i} here,class {i % 2}\n" for i in range(40))
+
+
+def suite_of(content: bytes | str, more: str = "") -> None:
+    """Replace the suite by one with a single task of these bytes."""
+    Path("mine.csv").write_bytes(content.encode() if isinstance(content, str) else content)
+    lines = (
+        'name = "mine"',
+        "[[task]]",
+        'name = "mine"',
+        'train = "mine.csv"',
+        'text = "text"',
+        'label = "label"',
+    )
+    Path("tiny.toml").write_text("\n".join((*lines, more)) + "\n", encoding="utf-8")
+
+
+def refused(outcome: Outcome, *words: str) -> None:
+    """One sentence on standard error with these words, and exit code 2."""
+    assert outcome.code == 2
+    assert outcome.err.startswith("error: ")
+    assert outcome.err.count("\n") == 1
+    assert "Traceback" not in outcome.err
+    for word in words:
+        assert word in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--suite", "aditional17"), ("aditional17", "did you mean 'additional17'")),
+        (("--suite", "none.toml"), ("none.toml",)),
+        (("--tasks", "bird"), ("bird", "did you mean 'birds'")),
+        (("--tasks", ""), ("birds",)),
+        (("--backbone", "no-such-folder/x"), ("no-such-folder/x",)),
+        (("--preset", "qick"), ("did you mean 'quick'",)),
+        (("--method", "houlsbi"), ("houlsbi", "houlsby")),
+        (("--max-train", "-3"), ("--max-train", "-3")),
+        (("--epochs", "0"), ("--epochs",)),
+        (("--learning-rate", "nan"), ("--learning-rate",)),
+        (("--adapter-size", "0"), ("--adapter-size",)),
+        (("--max-length", "2"), ("--max-length",)),
+        (("--data-home", "nowhere"), ("nowhere",)),
+        (("--out", "tiny.toml"), ("tiny.toml", "--out")),
+        (("--db", "sqlite:///nowhere/runs.db"), ("nowhere", "does not exist")),
+        (("--db", "sqlite:///tiny.toml"), ("tiny.toml", "not an SQLite database")),
+        (("--db", "runs"), ("runs", "sqlite:///")),
+    ],
+)
+def test_an_option_that_cannot_be_followed_is_one_sentence(
+    run: Callable[..., Outcome],
+    options: tuple[str, ...],
+    words: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """The sentence names what was got, and nothing is started."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    refused(run(*options), *words)
+    assert not Path("runs").exists() or not any(Path("runs").rglob("*.csv"))
+
+
+@pytest.mark.parametrize(
+    ("content", "more", "words"),
+    [
+        (GOOD_ROWS.replace("text,", "txt,"), "", ("no column 'text'", "did you mean 'txt'")),
+        ("", "", ("mine.csv", "empty")),
+        ("text,label\n", "", ("mine.csv", "no rows")),
+        (GOOD_ROWS.replace("class 1", "class 0"), "", ("one label", "at least 2 classes")),
+        (GOOD_ROWS.encode() + b"\xff\xfe\x80,class 0\n", "", ("not utf-8", "encoding")),
+        (GOOD_ROWS, 'test = "unseen.csv"', ("class 9", "never occurs")),
+        (GOOD_ROWS, 'test = "missing.csv"', ("missing.csv", "does not exist")),
+        (GOOD_ROWS, "[[task", ("tiny.toml", "TOML")),
+        (GOOD_ROWS, 'lable = "x"', ("lable", "did you mean 'label'")),
+    ],
+    ids=["column", "empty", "header", "one class", "bytes", "unseen", "missing", "toml", "key"],
+)
+def test_data_that_cannot_be_learned_is_one_sentence(
+    run: Callable[..., Outcome], content: bytes | str, more: str, words: tuple[str, ...]
+):
+    """The sentence names file, column or label, and the database can still be listed."""
+    suite_of(content, more)
+    Path("unseen.csv").write_text("text,label\nfoo,class 9\n", encoding="utf-8")
+    refused(run(), *words)
+    if Path("runs.db").exists():
+        with Database.open("sqlite:///runs.db", read_only=True) as database:
+            assert len(database.runs()) <= 1
