@@ -3,8 +3,10 @@
 The tasks come as values (for `simulate`) and as CSV files with a suite (for the command line).
 """
 
+import json
 import random
 import sqlite3
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +18,14 @@ from db import Database, Ledger
 from db.records import NewRun
 from stream.display import Display, QuietDisplay
 from stream.environment import describe_environment
+from stream.learning import training
 from stream.learning.learner import Learner
 from stream.learning.recipe import Recipe
+from stream.model import dropout
 from stream.model.backbone import Backbone
 from stream.model.methods import Method, houlsby
 from stream.results import RunResults
+from stream.run import main
 from stream.scheduler import TaskStream
 from stream.simulator import simulate
 from tasks.fingerprint import task_fingerprint
@@ -136,7 +141,7 @@ def write_suite(folder: Path, names: Sequence[str] = NAMES[:3], num_rows: int = 
 
 
 def recorded_rows(database: Path) -> dict[str, list[Mapping[str, Any]]]:
-    """Every row of every table in order of its key, without clock times; blobs as their content."""
+    """Every row of every table, without clock times and the checkout's commit, which others may move."""
     connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
     connection.row_factory = sqlite3.Row
     try:
@@ -149,15 +154,21 @@ def recorded_rows(database: Path) -> dict[str, list[Mapping[str, Any]]]:
 def _rows(connection: sqlite3.Connection, table: str) -> list[Mapping[str, Any]]:
     rows = connection.execute(f"SELECT * FROM {table}").fetchall()
     plain = [{key: row[key] for key in row.keys() if key not in CLOCKS} for row in rows]  # noqa: SIM118
+    for row in plain:
+        if "environment" in row:
+            row["environment"] = {**json.loads(row["environment"]), "git_commit": None}
     return sorted(plain, key=repr)
+
+
+def command_line(arguments: Sequence[str]) -> None:
+    """`python -m stream.run` in a process of its own, with many checkpoints, on one thread."""
+    training.CHECKPOINT_SECONDS = 0.1
+    dropout.POOL_SIZE = 1 << 16
+    torch.set_num_threads(1)
+    sys.exit(main(arguments))
 
 
 def own_digests(ledger: Ledger) -> dict[str, str]:
     """SHA-256 of each served task's own parameters, by task name."""
     names = ledger.run().task_names
     return {names[record.position]: record.sha256 for record in ledger.parameters() if record.owner == "own"}
-
-
-def same_tensors(first: Mapping[str, torch.Tensor], second: Mapping[str, torch.Tensor]) -> bool:
-    """Whether names and bits are the same."""
-    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)

@@ -30,7 +30,7 @@ def test_nothing_is_forgotten(finished: Path):
 def test_the_diagonal_compares_memory_with_the_record(
     database: Database, backbone: Backbone, monkeypatch: pytest.MonkeyPatch
 ):
-    """One value that changes on the way through the ledger shows in every comparison, the diagonal included."""
+    """One value that changes on the way through the ledger shows everywhere, on the diagonal too."""
     read = TaskParameters.from_bytes
 
     def changed(content: bytes) -> TaskParameters:

@@ -1,0 +1,70 @@
+"""Law 6: fresh adapters change the last hidden state by less than `IDENTITY_BOUND`."""
+
+from collections.abc import Mapping
+
+import pytest
+import torch
+from torch import Tensor
+
+from stream.learning.encoding import encode_split
+from stream.model.backbone import MINILM, Backbone, load_backbone
+from stream.model.encoder import assemble, hidden_states
+from stream.model.methods import IDENTITY_BOUND, fresh_parameters, houlsby
+from tasks.task import Split
+
+TEXTS = (
+    "The flight was late again, and nobody told us why.",
+    "WIN a free prize now!!!",
+    "a",
+    "On Tuesday the committee on the budget of the city talked about roads, schools and a new bridge.",
+    "ba be bi bo bu by",
+)
+
+
+@pytest.fixture(scope="module")
+def minilm() -> Backbone:
+    """The embedded backbone in float32."""
+    return load_backbone(MINILM)
+
+
+def last_states(backbone: Backbone, parameters: Mapping[str, Tensor]) -> Tensor:
+    """Last hidden states of all tokens of the texts, [tokens, hidden]."""
+    split = Split(texts=TEXTS, labels=[0] * len(TEXTS))
+    tokens = encode_split(backbone.tokenizer, split, max_length=40).tokens
+    length = int(tokens.lengths.max())
+    batch = tokens.batch(torch.arange(len(TEXTS)), length)
+    with torch.inference_mode():
+        states = hidden_states(assemble(backbone, parameters), batch)
+    return states[torch.arange(length) < tokens.lengths[:, None]]
+
+
+def largest_change(backbone: Backbone, size: int, seed: int, scale: float | None = None) -> float:
+    """Largest change of a hidden value by fresh adapters of that size."""
+    method = houlsby(size) if scale is None else houlsby(size, initial_scale=scale)
+    sites = method.sites(backbone.architecture, 2)
+    fresh = fresh_parameters(sites, backbone, {}, seed)
+    bare = {name: fresh[name] for name in ("head.weight", "head.bias")}
+    return float((last_states(backbone, fresh) - last_states(backbone, bare)).abs().max())
+
+
+@pytest.mark.parametrize("size", [8, 24, 64])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_fresh_adapters_are_almost_the_identity_on_minilm(minilm: Backbone, size: int, seed: int):
+    """On the default backbone, fresh adapters change something, and nothing by more than the bound."""
+    assert 0 < largest_change(minilm, size, seed) < IDENTITY_BOUND
+
+
+@pytest.mark.parametrize("size", [4, 24])
+def test_fresh_adapters_are_almost_the_identity_on_random_weights(backbone: Backbone, size: int):
+    """The same holds for weights nobody trained."""
+    assert 0 < largest_change(backbone, size, seed=0) < IDENTITY_BOUND
+
+
+def test_a_larger_start_breaks_the_bound(minilm: Backbone):
+    """Adapters drawn three times as wide change MiniLM's states by more than the bound."""
+    assert largest_change(minilm, 24, seed=0, scale=3e-2) > IDENTITY_BOUND
+
+
+def test_the_papers_code_starts_closer(minilm: Backbone):
+    """With the standard deviation of the paper's code the change is a tenth of the bound at most."""
+    assert largest_change(minilm, 24, seed=0, scale=1e-3) < IDENTITY_BOUND / 10
