@@ -153,6 +153,7 @@ class Learner:
         return recipe_sha256(
             self.recipe,
             task=task.fingerprint,
+            paper_epochs=task.paper.epochs_adapters if self.recipe.paper_epochs and task.paper else 0,
             seed=seed,
             method=method,
             backbone=self.backbone_sha256,

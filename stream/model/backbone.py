@@ -166,6 +166,7 @@ def _hub_folder(name: str) -> Path:
     wanted = [
         "config.json",
         "*.safetensors",
+        "*.safetensors.index.json",
         "tokenizer*.json",
         "vocab.*",
         "merges.txt",

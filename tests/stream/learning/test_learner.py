@@ -9,6 +9,7 @@ from stream.learning.recipe import Recipe
 from stream.model.methods import Method, houlsby, sequential
 from stream.model.parameters import NO_PARAMETERS, TaskParameters
 from stream.scheduler import Arrival
+from tasks import open_suite
 from tasks.task import Split, Task
 from tests.stream.learning.jobs import RECIPE, Watcher
 from tests.stream.tiny import TINY, tiny_backbone, tiny_task
@@ -120,6 +121,17 @@ def test_the_recipes_identity_covers_what_decides_the_bytes() -> None:
     assert len(set(identities)) == len(identities)
     assert who.recipe_identity(task, 5, NO_PARAMETERS) == identities[0]
     assert learned(who, task=task).recipe_sha256 == identities[0]
+
+
+def test_the_papers_epochs_are_part_of_the_recipe_where_they_decide() -> None:
+    """Another number in Table 4 is another training under `paper_epochs`, and the same one without."""
+    card = next(card for card in open_suite("additional17").cards if card.name == "airline")
+    assert card.paper is not None
+    once = replace(tiny_task(), paper=card.paper)
+    twice = replace(tiny_task(), paper=replace(card.paper, epochs_adapters=2 * card.paper.epochs_adapters))
+    by_paper, by_budget = learner(recipe=replace(RECIPE, paper_epochs=True)), learner()
+    assert by_paper.recipe_identity(once, 5) != by_paper.recipe_identity(twice, 5)
+    assert by_budget.recipe_identity(once, 5) == by_budget.recipe_identity(twice, 5)
 
 
 def test_threads_are_part_of_the_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
