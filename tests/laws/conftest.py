@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -30,7 +31,7 @@ def _quick() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def backbone_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files of a tiny BERT with random weights; a test that changes them works on a copy."""
-    dropout = {"hidden_dropout_prob": 0.02, "attention_probs_dropout_prob": 0.02}
+    dropout: dict[str, Any] = {"hidden_dropout_prob": 0.02, "attention_probs_dropout_prob": 0.02}
     return save_tiny_bert(tmp_path_factory.mktemp("backbone"), **dropout)
 
 

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from db import Database
+from db import Database, Ledger
 from stream import simulator
+from stream.learning.evaluation import EvaluationPlan
+from stream.learning.learner import Learner
 from stream.metrics import Evaluation
 from stream.model.backbone import Backbone
 from stream.model.parameters import TaskParameters
@@ -14,7 +16,7 @@ from stream.results import ProofStatus, load_results
 from tests.tiny_runs import NAMES, run_tasks, tiny_learner, tiny_task
 
 
-def test_nothing_is_forgotten(finished: Path):
+def test_nothing_is_forgotten(finished: Path) -> None:
     """Four tasks give ten comparisons; in each, digest, predictions and value are those of its arrival."""
     with Database.open(f"sqlite:///{finished}", read_only=True) as database:
         results = load_results(database.ledger("tiny"))
@@ -29,7 +31,7 @@ def test_nothing_is_forgotten(finished: Path):
 
 def test_the_diagonal_compares_memory_with_the_record(
     database: Database, backbone: Backbone, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     """One value that changes on the way through the ledger shows everywhere, on the diagonal too."""
     read = TaskParameters.from_bytes
 
@@ -39,20 +41,22 @@ def test_the_diagonal_compares_memory_with_the_record(
         bias[0] += 1e-4
         return TaskParameters({**tensors, "head.bias": bias})
 
-    monkeypatch.setattr(simulator.TaskParameters, "from_bytes", changed)
+    monkeypatch.setattr(TaskParameters, "from_bytes", changed)
     proof = run_tasks(database, tiny_learner(backbone), [tiny_task(name) for name in NAMES[:2]]).proof
     assert (proof.status, proof.num_different, proof.num_equal) == (ProofStatus.FORGOTTEN, 3, 0)
 
 
 def test_one_other_evaluation_is_seen(
     database: Database, backbone: Backbone, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     """A single cell R[2, 1] with another task's result is the one comparison that is not equal."""
     honest, calls = simulator.evaluate_stored, count()
 
-    def mistaken(*given, after: int, on: int) -> tuple[Evaluation, object]:
+    def mistaken(
+        learner: Learner, ledger: Ledger, *, after: int, on: int
+    ) -> tuple[Evaluation, EvaluationPlan]:
         next(calls)
-        return honest(*given, after=after, on=0 if (after, on) == (2, 1) else on)
+        return honest(learner, ledger, after=after, on=0 if (after, on) == (2, 1) else on)
 
     monkeypatch.setattr(simulator, "evaluate_stored", mistaken)
     results = run_tasks(database, tiny_learner(backbone), [tiny_task(name) for name in NAMES[:3]])

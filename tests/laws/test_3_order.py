@@ -18,7 +18,7 @@ def digests_by_order(database: Database, learner: Learner) -> list[dict[str, str
     return [own_digests(database.ledger(run)) for run in ("forth", "round")]
 
 
-def test_two_orders_give_equal_bytes(database: Database, backbone: Backbone):
+def test_two_orders_give_equal_bytes(database: Database, backbone: Backbone) -> None:
     """Three tasks in two orders: each task's stored bytes are the same, and no two tasks' are."""
     forth, round_ = digests_by_order(database, tiny_learner(backbone))
     assert forth == round_
@@ -28,7 +28,7 @@ def test_two_orders_give_equal_bytes(database: Database, backbone: Backbone):
 
 def test_a_seed_by_position_would_be_seen(
     database: Database, backbone: Backbone, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     """With seeds that follow the position, each task's bytes differ between the orders."""
     monkeypatch.setattr(scheduler.TaskStream, "__getitem__", seeded_by_position)
     forth, round_ = digests_by_order(database, tiny_learner(backbone))
@@ -40,7 +40,7 @@ def seeded_by_position(stream: scheduler.TaskStream, position: int) -> scheduler
     return scheduler.Arrival(position=position, name=name, seed=position, load=lambda: stream.load(name))
 
 
-def test_a_shared_body_depends_on_the_order(database: Database, backbone: Backbone):
+def test_a_shared_body_depends_on_the_order(database: Database, backbone: Backbone) -> None:
     """Sequential fine-tuning makes no such promise: its heads differ between the orders."""
     forth, round_ = digests_by_order(database, tiny_learner(backbone, sequential()))
     assert all(forth[name] != round_[name] for name in forth)

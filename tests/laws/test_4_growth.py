@@ -63,7 +63,7 @@ def reported(file: Path, out: Path) -> list[dict[str, Any]]:
         return list(csv.DictReader(rows))
 
 
-def test_sizes_are_those_of_the_stored_blobs(finished: Path, tmp_path: Path, backbone: Backbone):
+def test_sizes_are_those_of_the_stored_blobs(finished: Path, tmp_path: Path, backbone: Backbone) -> None:
     """Kinds, task totals, bytes, running totals and factors of size.csv follow from the blobs' headers."""
     total, total_bytes = backbone.num_parameters, 4 * backbone.num_parameters
     rows = reported(finished, tmp_path)
@@ -78,7 +78,7 @@ def test_sizes_are_those_of_the_stored_blobs(finished: Path, tmp_path: Path, bac
         assert float(row["growth_factor"]) == pytest.approx(total / backbone.num_parameters)
 
 
-def test_shared_tensors_count_once(file: Path, tmp_path: Path, backbone: Backbone):
+def test_shared_tensors_count_once(file: Path, tmp_path: Path, backbone: Backbone) -> None:
     """Of a body fine-tuned on task after task only the newest version counts, and the backbone not at all."""
     with Database.open(f"sqlite:///{file}") as database:
         tasks = [tiny_task(name) for name in NAMES[:2]]
@@ -90,7 +90,7 @@ def test_shared_tensors_count_once(file: Path, tmp_path: Path, backbone: Backbon
         assert int(row["task_bytes"]) == len(blobs["own"]) + len(blobs["shared"])
 
 
-def test_a_record_that_disagrees_with_its_blob_is_seen(finished: Path, tmp_path: Path):
+def test_a_record_that_disagrees_with_its_blob_is_seen(finished: Path, tmp_path: Path) -> None:
     """The comparison above can fail: a count typed into the record is not the blob's."""
     connection = sqlite3.connect(finished)
     with connection:
@@ -101,7 +101,7 @@ def test_a_record_that_disagrees_with_its_blob_is_seen(finished: Path, tmp_path:
     assert wrong == [2]
 
 
-def test_bert_base_grows_to_the_papers_size():
+def test_bert_base_grows_to_the_papers_size() -> None:
     """Adapters of 32 units for the paper's 17 tasks, 249 classes in all: 1.194 times bert-base-uncased."""
     tasks = [(c.name, c.paper.num_labels) for c in open_suite("additional17").cards if c.paper]
     assert (len(tasks), sum(number for _, number in tasks)) == (17, 249)

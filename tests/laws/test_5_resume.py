@@ -102,7 +102,7 @@ def stopped_and_resumed(
 @pytest.mark.parametrize("steps", [1, 6, 9, 17, 18, 25])
 def test_a_stop_inside_a_task_changes_nothing(
     file: Path, backbone: Backbone, straight: dict[str, object], steps: int
-):
+) -> None:
     """Stopped after so many steps, the training goes on at the next one, and every row is the same."""
     left = stopped_and_resumed(file, tiny_learner(backbone), Stopping(steps=steps))
     assert left == 2 * STEPS_OF_A_TASK - steps
@@ -112,13 +112,15 @@ def test_a_stop_inside_a_task_changes_nothing(
 @pytest.mark.parametrize("epochs", [1, 3, 5])
 def test_a_stop_after_an_epochs_row_changes_nothing(
     file: Path, backbone: Backbone, straight: dict[str, object], epochs: int
-):
+) -> None:
     """Stopped once an epoch is recorded but not in a checkpoint, that epoch is validated again and agrees."""
     stopped_and_resumed(file, tiny_learner(backbone), Stopping(epochs=epochs))
     assert recorded_rows(file) == straight
 
 
-def test_a_damaged_checkpoint_costs_time_only(file: Path, backbone: Backbone, straight: dict[str, object]):
+def test_a_damaged_checkpoint_costs_time_only(
+    file: Path, backbone: Backbone, straight: dict[str, object]
+) -> None:
     """Where the checkpoint's bytes changed, the task starts again and ends the same."""
 
     def damage(checkpoint: Path) -> None:
@@ -133,7 +135,7 @@ def test_a_damaged_checkpoint_costs_time_only(file: Path, backbone: Backbone, st
 
 def test_a_state_that_loses_something_would_be_seen(
     file: Path, backbone: Backbone, straight: dict[str, object], monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     """Resuming without the optimiser's moments gives other parameters, and the comparison shows it."""
     whole = TrainingState.from_bytes
 
@@ -142,7 +144,7 @@ def test_a_state_that_loses_something_would_be_seen(
         assert state is not None
         return replace(state, moments=[torch.zeros_like(moment) for moment in state.moments])
 
-    monkeypatch.setattr(training.TrainingState, "from_bytes", forgetful)
+    monkeypatch.setattr(TrainingState, "from_bytes", forgetful)
     stopped_and_resumed(file, tiny_learner(backbone), Stopping(steps=9))
     assert recorded_rows(file)["parameters"] != straight["parameters"]
 
@@ -160,7 +162,7 @@ def processes() -> ForkServerContext:
 
 def test_kills_at_random_moments_change_nothing(
     processes: ForkServerContext, tmp_path: Path, backbone_folder: Path, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     """SIGKILLs before the database exists and at random moments later leave no trace in rows and digests."""
     monkeypatch.setenv("STREAM_CACHE", str(tmp_path / "cache"))
     given = ["--suite", str(write_suite(tmp_path)), "--backbone", str(backbone_folder), *OPTIONS]

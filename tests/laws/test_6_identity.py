@@ -49,22 +49,22 @@ def largest_change(backbone: Backbone, size: int, seed: int, scale: float | None
 
 @pytest.mark.parametrize("size", [8, 24, 64])
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_fresh_adapters_are_almost_the_identity_on_minilm(minilm: Backbone, size: int, seed: int):
+def test_fresh_adapters_are_almost_the_identity_on_minilm(minilm: Backbone, size: int, seed: int) -> None:
     """On the default backbone, fresh adapters change something, and nothing by more than the bound."""
     assert 0 < largest_change(minilm, size, seed) < IDENTITY_BOUND
 
 
 @pytest.mark.parametrize("size", [4, 24])
-def test_fresh_adapters_are_almost_the_identity_on_random_weights(backbone: Backbone, size: int):
+def test_fresh_adapters_are_almost_the_identity_on_random_weights(backbone: Backbone, size: int) -> None:
     """The same holds for weights nobody trained."""
     assert 0 < largest_change(backbone, size, seed=0) < IDENTITY_BOUND
 
 
-def test_a_larger_start_breaks_the_bound(minilm: Backbone):
+def test_a_larger_start_breaks_the_bound(minilm: Backbone) -> None:
     """Adapters drawn three times as wide change MiniLM's states by more than the bound."""
     assert largest_change(minilm, 24, seed=0, scale=3e-2) > IDENTITY_BOUND
 
 
-def test_the_papers_code_starts_closer(minilm: Backbone):
+def test_the_papers_code_starts_closer(minilm: Backbone) -> None:
     """With the standard deviation of the paper's code the change is a tenth of the bound at most."""
     assert largest_change(minilm, 24, seed=0, scale=1e-3) < IDENTITY_BOUND / 10

@@ -18,7 +18,9 @@ METHODS = pytest.mark.parametrize("method", [houlsby(4), sequential()], ids=lamb
 
 
 @METHODS
-def test_training_leaves_the_backbone_as_it_was(database: Database, backbone_folder: Path, method: Method):
+def test_training_leaves_the_backbone_as_it_was(
+    database: Database, backbone_folder: Path, method: Method
+) -> None:
     """Two tasks learned: fingerprint, computing copies and a fresh load of the backbone still agree."""
     backbone = load_backbone(str(backbone_folder))
     before, compute = backbone.fingerprint(), fingerprint(backbone.compute)
@@ -30,7 +32,7 @@ def test_training_leaves_the_backbone_as_it_was(database: Database, backbone_fol
     )
 
 
-def test_a_single_changed_value_changes_the_fingerprint(backbone_folder: Path):
+def test_a_single_changed_value_changes_the_fingerprint(backbone_folder: Path) -> None:
     """The fingerprint reads the tensors at each call: one value written in place is seen."""
     backbone = load_backbone(str(backbone_folder))
     before = backbone.fingerprint()
@@ -39,7 +41,9 @@ def test_a_single_changed_value_changes_the_fingerprint(backbone_folder: Path):
 
 
 @METHODS
-def test_what_is_stored_is_what_the_method_declares(database: Database, backbone: Backbone, method: Method):
+def test_what_is_stored_is_what_the_method_declares(
+    database: Database, backbone: Backbone, method: Method
+) -> None:
     """The stored tensors are the declared sites, no more and no fewer, and every one of them learned."""
     learner = tiny_learner(backbone, method)
     run_tasks(database, learner, [tiny_task(NAMES[0])])

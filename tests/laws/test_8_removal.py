@@ -23,7 +23,7 @@ def served_digests(learner: Learner, database: Database, positions: tuple[int, .
 
 
 @pytest.mark.parametrize("removed", [0, 2, 3])
-def test_other_tasks_stay_as_they_are(finished: Path, backbone: Backbone, removed: int):
+def test_other_tasks_stay_as_they_are(finished: Path, backbone: Backbone, removed: int) -> None:
     """After the removal of any task the others have the same stored bytes and give the same logits."""
     learner = tiny_learner(backbone)
     kept = tuple(position for position in range(4) if position != removed)
@@ -39,7 +39,7 @@ def test_other_tasks_stay_as_they_are(finished: Path, backbone: Backbone, remove
             ledger.parameters_content(removed)
 
 
-def test_a_run_with_a_removed_task_is_verified(finished: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_run_with_a_removed_task_is_verified(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Verification proves the tasks that are left, and nothing is damaged."""
     with Database.open(f"sqlite:///{finished}") as database:
         database.ledger("tiny").remove(1)
@@ -47,7 +47,7 @@ def test_a_run_with_a_removed_task_is_verified(finished: Path, capsys: pytest.Ca
     assert capsys.readouterr().out.strip().endswith("proven bit for bit: 3 of 3 tasks")
 
 
-def test_a_run_goes_on_without_the_removed_task(file: Path, finished: Path, backbone: Backbone):
+def test_a_run_goes_on_without_the_removed_task(file: Path, finished: Path, backbone: Backbone) -> None:
     """Removed after two arrivals of four, the rest is learned as if nothing had happened, and verifies."""
     learner = tiny_learner(backbone)
     with Database.open(f"sqlite:///{file}") as database:
@@ -70,7 +70,7 @@ def test_a_run_goes_on_without_the_removed_task(file: Path, finished: Path, back
     assert verify.main(["--db", f"sqlite:///{file}", "--run", "tiny"]) == 0
 
 
-def test_the_growth_of_a_removed_task_is_given_back(finished: Path):
+def test_the_growth_of_a_removed_task_is_given_back(finished: Path) -> None:
     """What is stored shrinks by the removed task's tensors, as the counted growth says."""
     with Database.open(f"sqlite:///{finished}") as database:
         ledger = database.ledger("tiny")
