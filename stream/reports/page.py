@@ -12,7 +12,7 @@ from stream.reports.averages import averages
 from stream.reports.figures import FIGURES
 from stream.reports.render import as_svg
 from stream.reports.summary import DEFINITIONS, facts, megabytes, number, paper_figures
-from stream.reports.tables import task_notes
+from stream.reports.tables import grouped_notes
 from stream.results import ProofStatus, RunResults
 
 CAPTIONS: Mapping[str, str] = {
@@ -41,12 +41,12 @@ def page_html(results: RunResults, *, bert_base_growth: float | None) -> str:
     environment.filters |= {
         "number": number,
         "megabytes": megabytes,
-        "notes": task_notes,
         "paper": paper_figures,
     }
     return environment.get_template("report.html").render(
         run=results.run,
         results=results,
+        notes=tuple(grouped_notes(results)),
         averages=averages(results),
         any_simulated=any(task.bayes_accuracy is not None for task in results.tasks),
         facts=facts(results, bert_base_growth=bert_base_growth),

@@ -12,7 +12,7 @@ from stream.reports.averages import (
     last_full_row,
     served_tasks,
 )
-from stream.reports.tables import task_notes
+from stream.reports.tables import grouped_notes
 from stream.results import ProofStatus, RunResults, TaskResult
 
 
@@ -191,13 +191,14 @@ def summary_markdown(results: RunResults, *, bert_base_growth: float | None) -> 
 
 
 def _task_table(results: RunResults) -> Iterator[str]:
-    yield "| task | data | metric | test | paper: adapters | paper: fine-tuning | at best | notes |"
-    yield "|---|---|---|---|---|---|---|---|"
+    yield "| task | data | metric | test | paper: adapters | paper: fine-tuning | at best |"
+    yield "|---|---|---|---|---|---|---|"
     for task in results.tasks:
         values = (task.test, *paper_figures(task), task.bayes_accuracy)
-        notes = "; ".join(task_notes(task)).replace("|", "\\|").replace("\n", " ")
         numbers = " | ".join("" if value is None else number(value) for value in values)
-        yield f"| {task.name} | {task.data} | {task.metric} | {numbers} | {notes} |"
+        yield f"| {task.name} | {task.data} | {task.metric} | {numbers} |"
+    yield ""
+    yield from (f"- {names}: {note}" for names, note in grouped_notes(results))
 
 
 def paper_figures(task: TaskResult) -> tuple[float | None, float | None]:

@@ -136,6 +136,17 @@ def _bayes_note(task: TaskResult) -> Iterator[str]:
         yield f"best accuracy any classifier can reach: {task.bayes_accuracy:.3f}"
 
 
+def grouped_notes(results: RunResults) -> Iterator[tuple[str, str]]:
+    """Yield each note on tasks once, with the tasks it is about (`all tasks` where it is about each)."""
+    about: dict[str, list[str]] = {}
+    for task in results.tasks:
+        for note in task_notes(task):
+            about.setdefault(note, []).append(task.name)
+    for note, names in about.items():
+        everywhere = len(names) == len(results.tasks) > 1
+        yield "all tasks" if everywhere else ", ".join(names), note
+
+
 def task_notes(task: TaskResult) -> Iterator[str]:
     """Yield the notes of a task: why a value is empty, then what is known about its data."""
     if task.removed:

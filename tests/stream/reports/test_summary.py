@@ -128,5 +128,15 @@ def test_the_summary_holds_the_lines_and_the_tasks() -> None:
     text = summary_markdown(results, bert_base_growth=1.194)
     for line in last_lines(results, bert_base_growth=1.194):
         assert line.split(": ", 1)[1] in text
-    assert "| b | real | accuracy | 0.510 | 0.800 | 0.850 |  |  |" in text
+    assert "| b | real | accuracy | 0.510 | 0.800 | 0.850 |  |" in text
     assert "forward transfer" in text
+
+
+def test_a_note_on_several_tasks_is_written_once() -> None:
+    """The summary names the tasks that a note is about, or all of them."""
+    results = made_results()
+    first, *others = (replace(task, notes=("everywhere",)) for task in results.tasks)
+    noted = replace(first, notes=("everywhere", "here only"))
+    text = summary_markdown(replace(results, tasks=(noted, *others)), bert_base_growth=None)
+    assert text.count("- all tasks: everywhere") == text.count("everywhere") == 1
+    assert f"- {noted.name}: here only" in text
