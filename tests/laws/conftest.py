@@ -63,7 +63,7 @@ def database(file: Path) -> Iterator[Database]:
         yield opened
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # not wider: it has to come after `_quick`
 def finished_run(tmp_path_factory: pytest.TempPathFactory, backbone: Backbone) -> bytes:
     """The database file of a finished run of four tasks; classes, and so heads, differ in number."""
     file = tmp_path_factory.mktemp("finished") / "runs.db"
