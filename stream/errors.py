@@ -30,3 +30,11 @@ class TrainingError(StreamError):
 
 class DamageError(StreamError):
     """Bytes outside the database (the backbone's weights, say) differ from their known hash."""
+
+
+class RunInterrupted(KeyboardInterrupt):  # no error: the user's wish, and no `Exception` either
+    """Ctrl-C while a run was held; it can be resumed under `name`."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name

@@ -18,7 +18,7 @@ from stream.configuration import (
     recipe_for,
 )
 from stream.display import open_display
-from stream.errors import StreamError, UserError
+from stream.errors import RunInterrupted, StreamError, UserError
 from stream.model.backbone import MINILM
 from stream.model.precision import choose_device
 from stream.results import ProofStatus, RunResults
@@ -34,11 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         results = run_session(configuration_of(options), place_of(options), open_display(options.display))
+    except RunInterrupted as interruption:
+        command = resume_command(given, interruption.name)
+        print(f"interrupted; everything done so far is saved. Go on with:\n  {command}", file=sys.stderr)
+        return EXIT_INTERRUPTED
     except KeyboardInterrupt:
-        print(
-            f"interrupted; everything done so far is saved. Go on with:\n  {resume_command(given)}",
-            file=sys.stderr,
-        )
+        print("interrupted before anything was started", file=sys.stderr)
         return EXIT_INTERRUPTED
     except (UserError, TaskError, UsageError, ConflictError) as error:
         return report_error(error, EXIT_USER)
@@ -128,10 +129,12 @@ def place_of(options: argparse.Namespace) -> Place:
     )
 
 
-def resume_command(given: Sequence[str]) -> str:
-    """The command that goes on with an interrupted run."""
-    words = [*given, *([] if "--resume" in given else ["--resume"])]
-    return f"python -m stream.run {shlex.join(words)}"
+def resume_command(given: Sequence[str], name: str) -> str:
+    """The command that goes on with the interrupted run of that name."""
+    options = parser().parse_args(given)
+    named = [] if options.name == name else ["--name", name]
+    resumed = [] if options.resume else ["--resume"]
+    return f"python -m stream.run {shlex.join([*given, *named, *resumed])}"
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from db.records import NewRun, RunRecord, RunStatus
 from stream.configuration import RunConfiguration, difference
 from stream.display import Display
 from stream.environment import describe_environment
+from stream.errors import RunInterrupted
 from stream.learning.learner import Learner
 from stream.model.backbone import Backbone, load_backbone
 from stream.model.forecast import bert_base_growth
@@ -43,13 +44,14 @@ def run_session(configuration: RunConfiguration, place: Place, display: Display)
 
     Raises:
         UserError, TaskError, LedgerError: as the message says; what was committed stays.
+        RunInterrupted: Ctrl-C; what was committed stays, and it can be resumed.
     """
     suite = chosen_suite(configuration)
     for card in suite.cards:
         availability(card, place.data_home, configuration.data)  # missing data is said before anything starts
     with Database.open(place.database) as database:
         name = _run_name(database, configuration, place)
-        with database.acquire(name):
+        with database.acquire(name), _interruption_named(name):
             out = place.out or Path("runs") / name
             make_folder(out)
             stored = database.ledger(name).run() if name in database.run_names() else None
@@ -171,6 +173,15 @@ def _new_run(name: str, configuration: RunConfiguration, learner: Learner, strea
         configuration=resolved,
         environment={**environment, "backbone_files": dict(backbone.files)},
     )
+
+
+@contextmanager
+def _interruption_named(name: str) -> Iterator[None]:
+    """Say which run Ctrl-C interrupted: a default name with a number is not on the command line."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise RunInterrupted(name) from None
 
 
 @contextmanager

@@ -24,12 +24,14 @@ class Suite:
         """The suite with only the tasks named, in the suite's order.
 
         Raises:
-            SuiteError: A name is not a task of the suite, or no name is given.
+            SuiteError: A name is not a task of the suite, is given twice, or none is given.
         """
         known = [card.name for card in self.cards]
         for name in names:
             if name not in known:
                 raise SuiteError(f"suite '{self.name}' has no task '{name}'; {did_you_mean(name, known)}")
+            if list(names).count(name) > 1:
+                raise SuiteError(f"task '{name}' is named twice; a task arrives once, so name it once")
         if not names:
             raise SuiteError(
                 f"no task of suite '{self.name}' was selected; name at least one of: {', '.join(known)}"
