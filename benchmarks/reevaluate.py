@@ -18,7 +18,7 @@ from stream.model.parameters import TaskParameters
 from stream.model.precision import choose_device, choose_dtype
 
 NUM_LABELS = 3
-_TASKS = (("airline", 960), ("us-economic-performance", 480), ("20-newsgroups", 192))
+_TASKS = (("airline", 320), ("us-economic-performance", 160), ("20-newsgroups", 64))
 
 
 def measure_reevaluation(repeats: int) -> Result:

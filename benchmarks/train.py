@@ -30,7 +30,7 @@ def measure_training(repeats: int) -> Result:
     backbone = load_backbone(MINILM, device=device, dtype=choose_dtype(device))
     size = default_adapter_size(backbone.architecture)
     figures: list[Figure] = []
-    for label, task, count in (("short texts", "airline", 960), ("long texts", "20-newsgroups", 192)):
+    for label, task, count in (("short texts", "airline", 320), ("long texts", "20-newsgroups", 64)):
         figures += _figures(label, backbone, simulated_tokens(backbone, task, count), size, repeats)
     return Result(
         title="training one arrival on MiniLM, against transformers modules with adapters, same batches",
