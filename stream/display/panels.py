@@ -196,15 +196,16 @@ def forgetting_text(state: StreamState) -> Text:
 
 
 def average_text(state: StreamState) -> Text | None:
-    """Average accuracy of the last finished row, saying how many of its tasks are simulated."""
+    """Average accuracy of the last finished row, saying how many of its tasks are simulated or partial."""
     rows = state.matrix.rows
     known = [(on, value) for on, value in enumerate(rows[-1]) if value is not None] if rows else []
     if not known:
         return None
     text = Text(f"average {percent(sum(value for _, value in known) / len(known))}")
-    simulated = sum(state.tasks[on].data == "simulated" for on, _ in known if on < len(state.tasks))
-    if simulated:
-        text.append(f" ({simulated:,} of {len(known):,} simulated)", "bold")
+    counts = Counter(state.tasks[on].data for on, _ in known if on < len(state.tasks))
+    for data in ("simulated", "partial"):
+        if counts[data]:
+            text.append(f" ({counts[data]:,} of {len(known):,} {data})", "bold")
     return text
 
 

@@ -101,12 +101,13 @@ def test_real_data_is_not_called_simulated() -> None:
     assert sum(" part " in line for line in lines) == 3
 
 
-def test_averages_name_simulated_tasks() -> None:
-    """An average over simulated tasks says over how many."""
+def test_averages_name_simulated_and_partial_tasks() -> None:
+    """An average over simulated tasks or partial copies says over how many."""
     assert any(
         "average 58.0 % (17 of 17 simulated)" in line for line in drawn(finished(17, simulated=True), 120, 40)
     )
     assert not any("simulated)" in line for line in drawn(CALM, 120, 40))
+    assert any("(2 of 17 partial)" in line for line in drawn(finished(17), 120, 40))
 
 
 @pytest.mark.parametrize("size", SIZES[:4], ids=str)
