@@ -23,6 +23,11 @@ from tests.end_to_end.conftest import Outcome
 ROOT = Path(__file__).parents[2]
 
 
+def heeding_interrupts() -> None:
+    """Undo what a shell does to its background jobs: they ignore Ctrl-C, and so would their children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def under_way(home: Path, tiny_folder: Path) -> Iterator[subprocess.Popen[str]]:
     """`python -m stream.run` in a process of its own, inside a training that would take minutes."""
@@ -35,6 +40,7 @@ def under_way(home: Path, tiny_folder: Path) -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heeding_interrupts,
     ) as process:
         assert process.stdout is not None
         while "epoch" not in (line := process.stdout.readline()):
