@@ -15,7 +15,7 @@ from torch import Tensor
 class TaskParameters(Mapping[str, Tensor]):
     """Immutable mapping from a site's name to its tensor.
 
-    `later | earlier`-style overlays are explicit: `over(base)` serves own tensors over shared ones.
+    `over(base)` serves own tensors over shared ones.
     """
 
     __slots__ = ("_tensors",)
