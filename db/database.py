@@ -42,7 +42,7 @@ class Database:
         Raises:
             MissingDatabaseError: the folder does not exist, or read-only the file.
             NotADatabaseError: the file is something else or belongs to another program.
-            SchemaError: the schema is newer than this program; read-only: or older.
+            SchemaError: the schema is newer than this program; read-only: or older and not in `db.older`.
             UsageError: the address is none, the disk is full, or the location cannot be written.
         """
         address = parse_address(url)

@@ -20,6 +20,17 @@ class RunStatus(StrEnum):
     FAILED = "failed"
 
 
+class Regime(StrEnum):
+    """How a run meets its tasks; it decides which evaluations R[after, on] exist."""
+
+    STREAM = "stream"
+    """Tasks arrive one by one, and every earlier one is evaluated again after each."""
+    JOINT = "joint"
+    """One model learns all tasks at once; each is evaluated once, after the last position."""
+    SEPARATE = "separate"
+    """Each task by itself without a backbone; it is evaluated once, at its own position."""
+
+
 class Owner(StrEnum):
     """Who owns stored tensors: one task, or the whole stream (the newest version counts)."""
 
@@ -47,6 +58,7 @@ class NewRun:
     """JSON-serialisable; `--resume` refuses another one."""
     environment: Mapping[str, Any]
     """JSON-serialisable: versions, device, CPU capability, threads, git commit."""
+    regime: Regime = Regime.STREAM
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +83,7 @@ class RunRecord:
     finished_at: datetime | None
     message: str
     """Why the run failed; empty otherwise."""
+    regime: Regime = Regime.STREAM
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,6 +110,9 @@ class TaskRecord:
     seed: int
     """Seed of the arrival, derived from the run's seed and the task's name."""
     removed_at: datetime | None = None
+    paper_no_bert: float | None = None
+    """The paper's best pipeline without BERT (Table 2); None as well where it was not recorded yet."""
+    paper_variable_fine_tuning: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

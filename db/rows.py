@@ -25,6 +25,7 @@ from db.records import (
     ParameterCounts,
     ParametersRecord,
     PlanRecord,
+    Regime,
     RunRecord,
     RunStatus,
     TaskRecord,
@@ -133,6 +134,7 @@ def decode_run(row: Row) -> RunRecord:
         **values
         | {
             "status": RunStatus(row["status"]),
+            "regime": Regime(row["regime"]),
             "task_names": tuple(json.loads(row["task_names"])),
             "configuration": json.loads(row["configuration"]),
             "environment": json.loads(row["environment"]),

@@ -16,6 +16,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
 
 from db.errors import NotADatabaseError, SchemaError
+from db.older import ADDED_SINCE
 from db.storage import Storage
 from db.tables import Base
 
@@ -60,7 +61,7 @@ def schema_version(connection: Connection) -> SchemaVersion:
 
 
 def require_readable(storage: Storage) -> None:
-    """Check that the database can be read as it is.
+    """Check that the database can be read as it is; some older schemas can (`db.older`).
 
     Raises:
         NotADatabaseError: it is empty or of another program.
@@ -72,7 +73,8 @@ def require_readable(storage: Storage) -> None:
             f"The database {storage.address.shown} holds no tables: "
             "no run was recorded there, check the address given with --db."
         )
-    if found.state is SchemaState.OLDER:
+    bridged = storage.address.is_sqlite and found.revision in ADDED_SINCE
+    if found.state is SchemaState.OLDER and not bridged:
         raise SchemaError(
             f"The database {storage.address.shown} has the older schema {found.revision} (this program reads "
             f"{found.newest}): open it once for writing, for example by resuming a run, to migrate it."

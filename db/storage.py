@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.address import Address
 from db.errors import ReadOnlyError
 from db.log import LIMIT_BYTES, WriteAheadLog
+from db.older import show_as_newest
 from db.translation import translated_errors
 
 BUSY_TIMEOUT_MS = 30_000
@@ -135,6 +136,7 @@ def _prepare_reader(connection: Any, _record: Any) -> None:
     # isolation_level=None: the driver must not begin or commit behind SQLAlchemy's back.
     connection.isolation_level = None
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    show_as_newest(connection)
     connection.execute("PRAGMA query_only = ON")
 
 

@@ -61,6 +61,7 @@ class RunRow(Base):
     heartbeat_at: Mapped[str]
     finished_at: Mapped[str | None]
     message: Mapped[str]
+    regime: Mapped[str] = mapped_column(server_default="stream")
 
 
 class BlobRow(Base):
@@ -108,6 +109,8 @@ class TaskRow(Base):
     seed: Mapped[str]
     """Decimal text: a seed may need 64 unsigned bits, more than an SQL integer holds."""
     removed_at: Mapped[str | None]
+    paper_no_bert: Mapped[float | None]
+    paper_variable_fine_tuning: Mapped[float | None]
 
 
 def _task_key(column: str = "position") -> ForeignKeyConstraint:

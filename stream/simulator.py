@@ -221,6 +221,8 @@ def _task_record(arrival: Arrival, prepared: PreparedTask) -> TaskRecord:
         metric=task.metric,
         paper_adapters=task.paper.adapters if task.paper else None,
         paper_fine_tuning=task.paper.fine_tuning if task.paper else None,
+        paper_no_bert=task.paper.no_bert if task.paper else None,
+        paper_variable_fine_tuning=task.paper.variable_fine_tuning if task.paper else None,
         bayes_accuracy=task.bayes_accuracy,
         notes=task.notes,
         seed=arrival.seed,

@@ -53,6 +53,8 @@ def task(position: int, **changes: object) -> TaskRecord:
         "bayes_accuracy": None,
         "notes": ("a note",),
         "seed": 2**64 - 1 - position,
+        "paper_no_bert": 0.8,
+        "paper_variable_fine_tuning": None,
     }
     return TaskRecord(**values | changes)
 

@@ -57,6 +57,8 @@ def made_task(position: int, name: str, data: str = "real") -> TaskRecord:
         bayes_accuracy=0.95 if data == "simulated" else None,
         notes=(),
         seed=position,
+        paper_no_bert=0.7,
+        paper_variable_fine_tuning=0.83,
     )
 
 

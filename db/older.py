@@ -1,0 +1,30 @@
+"""A database of an older schema, read as it is: temporary views add the columns that came since.
+
+A view in a connection's temporary schema hides the table of its name. Nothing in the file changes, so an
+archived run can be verified, and a process of the older program may go on writing meanwhile.
+"""
+
+import sqlite3
+from collections.abc import Mapping
+
+ADDED_SINCE: Mapping[str, Mapping[str, str]] = {
+    "0001": {
+        "runs": "'stream' AS regime",
+        "tasks": "NULL AS paper_no_bert, NULL AS paper_variable_fine_tuning",
+    },
+}
+"""Columns, as SQL by table, that a revision lacks; revisions that are not listed must be migrated first."""
+
+
+def show_as_newest(connection: sqlite3.Connection) -> None:
+    """Let queries of the newest schema work on this connection to an older one."""
+    for table, columns in ADDED_SINCE.get(_revision(connection) or "", {}).items():
+        connection.execute(f"CREATE TEMP VIEW {table} AS SELECT *, {columns} FROM main.{table}")
+
+
+def _revision(connection: sqlite3.Connection) -> str | None:
+    query = "SELECT 1 FROM main.sqlite_master WHERE type = 'table' AND name = 'alembic_version'"
+    if connection.execute(query).fetchone() is None:
+        return None
+    row = connection.execute("SELECT version_num FROM main.alembic_version").fetchone()
+    return None if row is None else str(row[0])
