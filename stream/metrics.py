@@ -164,6 +164,10 @@ class AccuracyMatrix:
             raise IndexError(f"R[{after}, {on}]: the stream has tasks 0 to {len(self.names) - 1}")
         return self.rows[after][on] if on <= after < len(self.rows) else None
 
+    def newest(self, on: int) -> float | None:
+        """Return the R[after, on] known for the latest `after`; None where the task was never evaluated."""
+        return next((row[on] for row in reversed(self.rows) if on < len(row) and row[on] is not None), None)
+
     def average_accuracy(self, after: int | None = None, over: Collection[int] | None = None) -> float | None:
         """A_k = (1/k) sum_{on <= k} R[k, on] (ACC of Lopez-Paz and Ranzato 2017, GEM, at the last arrival).
 

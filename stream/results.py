@@ -15,6 +15,7 @@ from db.records import (
     Owner,
     ParameterCounts,
     ParametersRecord,
+    Regime,
     RunRecord,
     TaskRecord,
 )
@@ -41,13 +42,18 @@ class TaskResult:
     truncated_fraction: float
     metric: str
     test: float | None
-    """R[p, p]: the test metric re-evaluated from the ledger right after the task's own arrival."""
+    """R[p, p]: the test metric re-evaluated from the ledger right after the task's own arrival; after joint
+    training R[T - 1, p], the only one there is."""
     valid: float | None
     best_epoch: int | None
     seconds: float | None
     """Training time."""
     paper_adapters: float | None
     paper_fine_tuning: float | None
+    paper_no_bert: float | None
+    paper_variable_fine_tuning: float | None
+    fingerprint: str
+    """SHA-256 over the task's texts and labels: equal where two runs saw the same data."""
     bayes_accuracy: float | None
     counts: ParameterCounts | None
     num_bytes: int | None
@@ -83,7 +89,7 @@ class ProofStatus(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Proof:
-    """Counts of the comparisons; for T finished arrivals T(T+1)/2 are expected."""
+    """Counts of the comparisons; for T finished arrivals of a stream T(T+1)/2 are expected, otherwise T."""
 
     num_expected: int
     num_equal: int
@@ -119,6 +125,12 @@ class RunResults:
     growth: GrowthCurve
     proof: Proof
     epochs: tuple[EpochRecord, ...]
+
+    @property
+    def final_values(self) -> Mapping[int, float]:
+        """The newest known R[after, on] of each task that has one, by position."""
+        newest = {task.position: self.matrix.newest(task.position) for task in self.tasks}
+        return {position: value for position, value in newest.items() if value is not None}
 
 
 def load_results(ledger: Ledger) -> RunResults:
@@ -159,16 +171,21 @@ def collect_results(
     return RunResults(
         run=run,
         tasks=tuple(
-            task_result(task, stored.get(task.position), matrix[task.position, task.position])
+            task_result(task, stored.get(task.position), matrix[_first_after(run, task), task.position])
             for task in sorted(tasks, key=lambda task: task.position)
             if task.position in stored or task.position in removed
         ),
         comparisons=comparisons,
         matrix=matrix,
         growth=growth_curve(served, backbone_params=run.backbone_params, backbone_bytes=run.backbone_bytes),
-        proof=proof_of(comparisons, num_arrivals=num_arrivals, removed=removed),
+        proof=proof_of(comparisons, num_arrivals=num_arrivals, removed=removed, regime=run.regime),
         epochs=tuple(sorted(epochs, key=lambda epoch: (epoch.position, epoch.attempt, epoch.epoch))),
     )
+
+
+def _first_after(run: RunRecord, task: TaskRecord) -> int:
+    """The arrival after which a task is evaluated for the first time."""
+    return len(run.task_names) - 1 if run.regime is Regime.JOINT else task.position
 
 
 def stored_tasks(
@@ -204,6 +221,9 @@ def task_result(task: TaskRecord, stored: StoredTask | None, test: float | None)
         seconds=own.seconds if own else None,
         paper_adapters=task.paper_adapters,
         paper_fine_tuning=task.paper_fine_tuning,
+        paper_no_bert=task.paper_no_bert,
+        paper_variable_fine_tuning=task.paper_variable_fine_tuning,
+        fingerprint=task.fingerprint,
         bayes_accuracy=task.bayes_accuracy,
         counts=stored.counts if stored else None,
         num_bytes=stored.num_bytes if stored else None,
@@ -241,18 +261,29 @@ def _digests_equal(evaluation: EvaluationRecord, learned: ParametersRecord) -> b
     )
 
 
-def proof_of(comparisons: Sequence[Comparison], num_arrivals: int, removed: Collection[int] = ()) -> Proof:
+def proof_of(
+    comparisons: Sequence[Comparison],
+    num_arrivals: int,
+    removed: Collection[int] = (),
+    regime: Regime = Regime.STREAM,
+) -> Proof:
     """Return the counts over all comparisons.
 
     A comparison is equal only if digests, value and predictions are; with equal digests and another value a
-    stored number was altered. Arguments: `num_arrivals` counts learned tasks, `removed` holds positions of
-    removed ones, of which no comparison is expected beyond those made.
+    stored number was altered.
+
+    Arguments:
+        comparisons: those made so far.
+        num_arrivals: number of learned tasks.
+        removed: positions of removed tasks, of which no comparison is expected beyond those made.
+        regime: a stream expects one comparison per task and later arrival, the others one per task.
     """
     verdicts = [_verdict(entry) for entry in comparisons]
     on_removed = sum(entry.on in removed for entry in comparisons)
-    kept = sum(num_arrivals - position for position in range(num_arrivals) if position not in removed)
+    kept = [position for position in range(num_arrivals) if position not in removed]
+    expected = sum(num_arrivals - position for position in kept) if regime is Regime.STREAM else len(kept)
     return Proof(
-        num_expected=kept + on_removed,
+        num_expected=expected + on_removed,
         num_equal=verdicts.count(True),
         num_different=verdicts.count(False),
         num_not_comparable=verdicts.count(None),

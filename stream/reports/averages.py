@@ -4,11 +4,18 @@ Complete real tasks, partial copies and simulated stand-ins are never averaged t
 different questions. Removed tasks are left out of averages; their evaluations stay in the matrix.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from db.records import Regime
 from stream.results import RunResults, TaskResult
 
 KINDS_OF_DATA = ("real", "partial", "simulated")
+WHY_NO_FORGETTING: Mapping[Regime, str] = {
+    Regime.JOINT: "none by construction: one training saw all tasks, and nothing was learned after it",
+    Regime.SEPARATE: "not applicable: each task has its own pipeline, nothing is served again",
+}
+"""Why forgetting is undefined outside a stream."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,7 +56,12 @@ def served_tasks(results: RunResults) -> tuple[TaskResult, ...]:
 
 
 def last_full_row(results: RunResults) -> int | None:
-    """Return the last arrival after which every task served now has been evaluated; None before the first."""
+    """Return the last arrival after which every task served now has been evaluated.
+
+    None before the first, and for separate pipelines, which are never served together.
+    """
+    if results.run.regime is Regime.SEPARATE:
+        return None
     positions = [task.position for task in served_tasks(results)]
     for after in range(len(results.matrix.rows) - 1, -1, -1):
         cells = [results.matrix[after, on] for on in positions if on <= after]
@@ -59,16 +71,22 @@ def last_full_row(results: RunResults) -> int | None:
 
 
 def averages(results: RunResults) -> tuple[Average, ...]:
-    """Return one average per kind of data that occurs, in the order real, partial, simulated."""
+    """Return one average per kind of data that occurs, in the order real, partial, simulated.
+
+    It is taken after the last full row; for separate pipelines over the tasks evaluated so far.
+    """
     after = last_full_row(results)
-    if after is None:
+    if results.run.regime is Regime.SEPARATE:
+        evaluated = [task for task in served_tasks(results) if task.test is not None]
+    elif after is not None:
+        evaluated = [task for task in served_tasks(results) if task.position <= after]
+    else:
         return ()
-    arrived = [task for task in served_tasks(results) if task.position <= after]
-    groups = ([task for task in arrived if task.data == data] for data in KINDS_OF_DATA)
+    groups = ([task for task in evaluated if task.data == data] for data in KINDS_OF_DATA)
     return tuple(_average(results, tasks, after) for tasks in groups if tasks)
 
 
-def _average(results: RunResults, tasks: list[TaskResult], after: int) -> Average:
+def _average(results: RunResults, tasks: list[TaskResult], after: int | None) -> Average:
     over = frozenset(task.position for task in tasks)
     data = tasks[0].data
     # The paper's figures are about the real texts; beside a stand-in of the same name they would mislead.
@@ -77,8 +95,10 @@ def _average(results: RunResults, tasks: list[TaskResult], after: int) -> Averag
         data=data,
         num_tasks=len(tasks),
         metrics=tuple(sorted({task.metric for task in tasks})),
-        value=results.matrix.average_accuracy(after, over=over),
-        forgetting=results.matrix.average_forgetting(after, over=over),
+        value=_mean([task.test for task in tasks])
+        if after is None
+        else results.matrix.average_accuracy(after, over=over),
+        forgetting=None if after is None else results.matrix.average_forgetting(after, over=over),
         paper_adapters=_mean([task.paper_adapters for task in comparable]),
         paper_fine_tuning=_mean([task.paper_fine_tuning for task in comparable]),
         bayes_accuracy=_mean([task.bayes_accuracy for task in tasks]),

@@ -16,6 +16,7 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from db.records import Regime
 from stream.reports.averages import served_tasks
 from stream.results import RunResults, TaskResult
 
@@ -68,9 +69,7 @@ def _heat_map(
     label: str,
 ) -> Figure:
     if not np.isfinite(cells).any():
-        return _message(
-            title, "undefined before " + ("a second arrival" if len(cells) else "the first arrival")
-        )
+        return _message(title, _why_empty(results, len(cells)))
     num_tasks = len(cells)
     inches = float(np.clip(0.42 * num_tasks, 2.2, 7.5))
     figure = Figure(figsize=(inches + 3.2, inches + 1.8), layout="constrained")
@@ -82,6 +81,14 @@ def _heat_map(
         _write_cells(axes, cells, lambda value: _ink_on(image.to_rgba(np.array([value]))[0]))
     figure.colorbar(image, ax=axes, label=label, shrink=0.8)
     return figure
+
+
+def _why_empty(results: RunResults, num_arrivals: int) -> str:
+    if not num_arrivals:
+        return "undefined before the first arrival"
+    if results.run.regime is Regime.STREAM:
+        return "undefined before a second arrival"
+    return "undefined: each task is evaluated once"
 
 
 def _name_ticks(axes: Axes, results: RunResults, num_tasks: int) -> None:
@@ -140,6 +147,8 @@ def growth_figure(results: RunResults) -> Figure:
     """Draw the growth factor over arrivals against one fine-tuned model per task."""
     title = "Stored parameters against separate models"
     points = results.growth.points
+    if results.run.regime is Regime.SEPARATE:
+        return _message(title, "no parameters are stored: each task has a pipeline of its own")
     if not points:
         return _message(title, "nothing is stored yet")
     arrivals = [point.position + 1 for point in points]

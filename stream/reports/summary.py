@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from db.records import Regime
 from stream.metrics import WHY_NO_FORWARD_TRANSFER
 from stream.reports.averages import (
     KINDS_OF_DATA,
+    WHY_NO_FORGETTING,
     Average,
     averages,
     forgetting_summary,
@@ -45,11 +47,17 @@ def facts(results: RunResults, *, bert_base_growth: float | None) -> tuple[Fact,
             for avg in averages(results)
         ),
         Fact(title="Forgetting", text=forgetting_text(results)),
-        Fact(title="Comparisons", text=comparisons_text(results)),
+        *_comparisons(results),
         Fact(title="Proof", text=proof_text(results)),
         Fact(title="Size", text=size_text(results, bert_base_growth)),
         Fact(title="Data", text=data_text(results)),
     )
+
+
+def _comparisons(results: RunResults) -> Iterator[Fact]:
+    # A separate pipeline is evaluated once, right after training: a count of equals would say nothing.
+    if results.run.regime is not Regime.SEPARATE:
+        yield Fact(title="Comparisons", text=comparisons_text(results))
 
 
 def _unfinished(results: RunResults) -> Iterator[Fact]:
@@ -80,7 +88,9 @@ def _average_text(results: RunResults, average: Average) -> str:
 
 
 def forgetting_text(results: RunResults) -> str:
-    """Return a sentence on forgetting over the whole triangle."""
+    """Return a sentence on forgetting over the whole triangle, or why there can be none."""
+    if results.run.regime is not Regime.STREAM:
+        return WHY_NO_FORGETTING[results.run.regime]
     summary = forgetting_summary(results)
     if summary.largest is None or summary.largest_cell is None:
         return "undefined before a second arrival"
@@ -119,9 +129,16 @@ def comparisons_text(results: RunResults) -> str:
 def proof_text(results: RunResults) -> str:
     """Return what the comparisons prove, in one sentence."""
     proof = results.proof
+    if results.run.regime is Regime.SEPARATE:
+        return WHY_NO_PROOF
     if not proof.num_done:
         return "nothing has been compared yet"
     match proof.status:
+        case ProofStatus.PROVEN if results.run.regime is Regime.JOINT:
+            return (
+                "restored bit for bit: read back from the database, every task gives the logits, "
+                "predictions and value that the model in memory gave"
+            )
         case ProofStatus.PROVEN:
             return (
                 "proven bit for bit: every task still gives the logits, predictions and "
@@ -134,6 +151,8 @@ def proof_text(results: RunResults) -> str:
                 "not comparable: some evaluations were made under another plan (device, threads, versions), "
                 "where digests differ anyway; values and predictions were compared instead"
             )
+        case ProofStatus.FORGOTTEN if results.run.regime is Regime.JOINT:
+            return "failed: the restored parameters give other outputs than the model in memory did"
         case ProofStatus.FORGOTTEN if results.run.isolated:
             return (
                 f"failed: {results.run.method} shares nothing between tasks, yet outputs changed; "
@@ -147,6 +166,8 @@ def proof_text(results: RunResults) -> str:
 
 def size_text(results: RunResults, bert_base_growth: float | None) -> str:
     """Return the growth factor against separate models, the count on bert-base beside it if known."""
+    if results.run.regime is Regime.SEPARATE:
+        return "no backbone and no parameters: predictions and descriptions of the pipelines are stored"
     latest = results.growth.latest
     if latest is None:
         return "nothing is stored"
@@ -209,7 +230,8 @@ def paper_figures(task: TaskResult) -> tuple[float | None, float | None]:
 DEFINITIONS = (
     Fact(
         title="test",
-        text="R[p, p], re-evaluated from the database right after the task's own arrival; a fraction 0-1.",
+        text="R[p, p], re-evaluated from the database right after the task's own arrival (after joint "
+        "training R[T - 1, p], the only one); a fraction 0-1.",
     ),
     Fact(
         title="forgetting",
@@ -240,6 +262,9 @@ DEFINITIONS = (
     ),
 )
 """What the numbers of a report mean, and where they come from."""
+
+
+WHY_NO_PROOF = "not applicable: no pipeline is stored, so nothing can be served again and compared"
 
 
 def number(value: float | None) -> str:

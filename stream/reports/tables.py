@@ -8,7 +8,9 @@ import csv
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from db.records import Regime
 from stream.growth import GrowthPoint
+from stream.reports.averages import WHY_NO_FORGETTING
 from stream.reports.files import replacing
 from stream.results import Comparison, RunResults, TaskResult
 
@@ -75,7 +77,7 @@ def forgetting_rows(results: RunResults) -> Iterator[list[Value]]:
 def _forgetting_row(
     results: RunResults, entry: Comparison, forgetting: float | None, task: TaskResult
 ) -> list[Value]:
-    notes = [*_forgetting_notes(entry, forgetting), *task.notes]
+    notes = [*_forgetting_notes(results.run.regime, entry, forgetting), *task.notes]
     return [
         *(entry.after, results.run.task_names[entry.after], entry.on, task.name, entry.metric),
         *(entry.value, entry.value_when_learned, forgetting, entry.changed_predictions),
@@ -83,8 +85,10 @@ def _forgetting_row(
     ]
 
 
-def _forgetting_notes(entry: Comparison, forgetting: float | None) -> Iterator[str]:
-    if entry.after == entry.on:
+def _forgetting_notes(regime: Regime, entry: Comparison, forgetting: float | None) -> Iterator[str]:
+    if regime is not Regime.STREAM:
+        yield f"forgetting {WHY_NO_FORGETTING[regime]}"
+    elif entry.after == entry.on:
         yield "forgetting undefined: the task has just arrived"
     elif forgetting is None:
         yield "forgetting undefined: an earlier evaluation is missing"

@@ -9,6 +9,7 @@ from db.records import (
     Owner,
     ParameterCounts,
     ParametersRecord,
+    Regime,
     RunRecord,
     RunStatus,
     TaskRecord,
@@ -18,11 +19,19 @@ from stream.results import RunResults, collect_results
 MOMENT = datetime(2025, 1, 2, 3, 4, tzinfo=UTC)
 
 
-def made_run(names: Sequence[str], *, isolated: bool = True) -> RunRecord:
+def made_run(
+    names: Sequence[str],
+    *,
+    isolated: bool = True,
+    name: str = "made",
+    method: str | None = None,
+    regime: Regime = Regime.STREAM,
+    status: RunStatus = RunStatus.RUNNING,
+) -> RunRecord:
     return RunRecord(
-        name="made",
+        name=name,
         suite="suite",
-        method="houlsby" if isolated else "sequential",
+        method=method or ("houlsby" if isolated else "sequential"),
         isolated=isolated,
         task_names=tuple(names),
         backbone="tiny",
@@ -31,11 +40,12 @@ def made_run(names: Sequence[str], *, isolated: bool = True) -> RunRecord:
         backbone_bytes=4000,
         configuration={"seed": 0, "preset": "quick"},
         environment={"device": "cpu", "threads": 1},
-        status=RunStatus.RUNNING,
+        status=status,
         created_at=MOMENT,
         heartbeat_at=MOMENT,
         finished_at=None,
         message="",
+        regime=regime,
     )
 
 
