@@ -12,7 +12,7 @@ from typing import Any
 from stream.errors import UserError
 from stream.learning.recipe import Recipe
 from stream.scheduler import Order
-from tasks import DataMode, Limits, did_you_mean
+from tasks import DataMode, Limits, did_you_mean, suite_parts
 
 
 class Preset(StrEnum):
@@ -62,8 +62,8 @@ class RunConfiguration:
 
     def default_name(self) -> str:
         """Name of a run that was given none, e.g. `additional17-houlsby-quick`."""
-        suite = self.suite.rsplit("/", 1)[-1].removesuffix(".toml")
-        return f"{suite}-{self.method}-{self.preset}"
+        parts = (part.rsplit("/", 1)[-1].removesuffix(".toml") for part in suite_parts(self.suite))
+        return f"{'+'.join(parts)}-{self.method}-{self.preset}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

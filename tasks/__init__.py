@@ -1,13 +1,13 @@
 """What is learned: task cards, their sources, splits, suites and simulated tasks."""
 
-from tasks.card import FileFormat, LabelRule, Quoting, TaskCard
+from tasks.card import FileFormat, LabelRule, Quoting, TaskCard, Undecodable
 from tasks.errors import DataError, DownloadError, SuiteError, TaskError, UnreachableError, did_you_mean
 from tasks.homes import default_home, resolve_home
 from tasks.loading import load_task
 from tasks.network import Network
 from tasks.sources import Availability, DataMode, Origin, availability
-from tasks.suite import Suite, open_suite, shipped_suites
-from tasks.task import DataStatus, Limits, PaperFigures, Split, Task
+from tasks.suite import Suite, open_suite, shipped_suites, suite_parts
+from tasks.task import DataStatus, Limits, PaperFigures, Split, Task, TaskKind, TrainingOverrides
 
 __all__ = [
     "Availability",
@@ -28,6 +28,9 @@ __all__ = [
     "Task",
     "TaskCard",
     "TaskError",
+    "TaskKind",
+    "TrainingOverrides",
+    "Undecodable",
     "UnreachableError",
     "availability",
     "default_home",
@@ -36,4 +39,5 @@ __all__ = [
     "open_suite",
     "resolve_home",
     "shipped_suites",
+    "suite_parts",
 ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from tasks.task import PaperFigures
+from tasks.task import Limits, PaperFigures, TaskKind, TrainingOverrides
 
 
 class FileFormat(StrEnum):
@@ -32,6 +32,15 @@ class Quoting(StrEnum):
     """It is a character like any other."""
 
 
+class Undecodable(StrEnum):
+    """What becomes of bytes that are no text in the file's encoding."""
+
+    REFUSE = "refuse"
+    """The file is an error that names the line."""
+    REPLACE = "replace"
+    """Each becomes U+FFFD; for files of mixed encodings."""
+
+
 class LabelRule(StrEnum):
     """How the label column becomes a class name."""
 
@@ -52,6 +61,7 @@ class TaskCard:
     text: tuple[str, ...]
     """One column, or two for sentence pairs."""
     label: str
+    kind: TaskKind = TaskKind.CLASSIFICATION
     folder: Path | None = None
     """Folder that file names are relative to; None for a shipped suite, whose files are looked for."""
     train: str = ""
@@ -73,7 +83,10 @@ class TaskCard:
     sha256: str | None = None
     """SHA-256 (hex) of the train file; of the member where there is one."""
     encoding: str = "utf-8"
+    undecodable: Undecodable = Undecodable.REFUSE
     quoting: Quoting = Quoting.STANDARD
+    separator: str | None = None
+    """Character between the columns of a CSV or TSV file; None: comma or TAB, as the format says."""
     columns: tuple[str, ...] | None = None
     """Column names of a CSV or TSV file without a header; None: the first row is the header."""
     label_rule: LabelRule = LabelRule.VALUE
@@ -90,6 +103,10 @@ class TaskCard:
     mean_chars: float | None = None
     """Mean length of a text in characters."""
     metric: str = "accuracy"
+    """A name; whoever trains knows which there are."""
+    limits: Limits = field(default_factory=Limits)
+    """The task's own caps; of these and the run's, the smaller holds."""
+    overrides: TrainingOverrides = field(default_factory=TrainingOverrides)
     paper: PaperFigures | None = None
     partial: bool = False
     """The file is a part of the original data."""

@@ -12,7 +12,13 @@ from difflib import get_close_matches
 
 
 class TaskError(ValueError):
-    """A mistake in what was asked for; the message says what was got, what is allowed and what to do."""
+    """A mistake in what was asked for; the message says what was got, what is allowed and what to do.
+
+    It is one line, whatever stands in the names and values it quotes.
+    """
+
+    def __str__(self) -> str:
+        return " ".join(super().__str__().split())
 
 
 class SuiteError(TaskError):
@@ -31,11 +37,16 @@ class UnreachableError(DownloadError):
     """A download that never came: no network, or the host refused."""
 
 
+MAX_KNOWN = 60
+"""Known names listed in one sentence."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """'did you mean X?' where a known name is close, otherwise the list of known names."""
+    """'did you mean X?' where a known name is close, otherwise a list of known names."""
     names = list(known)
+    more = f" and {len(names) - MAX_KNOWN} more" if len(names) > MAX_KNOWN else ""
     folded = {candidate.casefold(): candidate for candidate in names}
     close = get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
     if close:
         return f"did you mean '{folded[close[0]]}'?"
-    return f"known: {', '.join(names)}"
+    return f"known: {', '.join(names[:MAX_KNOWN])}{more}"

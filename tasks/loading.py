@@ -37,6 +37,7 @@ def load_task(
         DownloadError: Something else than the pinned file arrived.
     """
     _check_limits(limits)
+    limits = limits.within(card.limits)
     found = availability(card, home, mode, network=network)
     if found.origin is Origin.DOWNLOAD:
         try:
@@ -61,7 +62,7 @@ def _simulate(card: TaskCard, *notes: str, limits: Limits, seed: int) -> Task:
     from tasks.simulated import simulate_task
 
     task = simulate_task(card, limits=limits, seed=seed)
-    return replace(task, notes=(*task.notes, *notes))
+    return replace(task, overrides=card.overrides, notes=(*task.notes, *notes))
 
 
 def _download(card: TaskCard, found: Availability, network: Network) -> None:
@@ -87,7 +88,9 @@ def _load(card: TaskCard, found: Availability, *, limits: Limits, seed: int) -> 
         valid=valid,
         test=test,
         fingerprint=task_fingerprint(card.name, labels, (train, valid, test)),
+        kind=card.kind,
         metric=card.metric,
+        overrides=card.overrides,
         paper=card.paper,
         notes=(
             *card.notes,

@@ -1,15 +1,19 @@
-"""A suite: an ordered set of task cards, shipped as TOML in `tasks/suites` or written by the user."""
+"""A suite: an ordered set of task cards, shipped as TOML in `tasks/suites` or written by the user.
 
-import tomllib
+Suites are joined with `+`, as in `additional17+mine.toml`; each card keeps the folder of its own suite.
+"""
+
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.card import TaskCard
 from tasks.errors import SuiteError, did_you_mean
-from tasks.suite_file import read_cards, read_text_key
+from tasks.suite_file import read_suite_file
 
 SHIPPED = Path(__file__).parent / "suites"
+JOINT = "+"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,15 +50,46 @@ def shipped_suites() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in SHIPPED.glob("*.toml")))
 
 
-def open_suite(name_or_path: str) -> Suite:
-    """The shipped suite of that name, or the suite in a TOML file.
+def open_suite(given: str) -> Suite:
+    """The shipped suite of that name, the suite in a TOML file, or several of them joined with `+`.
 
     Raises:
-        SuiteError: No such suite or file, or the file is not a valid suite.
+        SuiteError: No such suite or file, a file is not a valid suite, or two suites share a task's name.
     """
+    parts = suite_parts(given)
+    if len(parts) == 1:
+        return _open_part(parts[0])
+    return _join({part: _open_part(part) for part in parts})
+
+
+def suite_parts(given: str) -> tuple[str, ...]:
+    """The suites that were joined with `+`; a `+` in the path of a file that exists belongs to the path.
+
+    Raises:
+        SuiteError: There is nothing before or after a `+`, or a suite is named twice.
+    """
+    parts: list[str] = []
+    left = given.split(JOINT)
+    while left:
+        ends = range(len(left), 1, -1)
+        taken = next((end for end in ends if os.path.isfile(_expanded(JOINT.join(left[:end])))), 1)
+        parts.append(JOINT.join(left[:taken]))
+        left = left[taken:]
+    for part in parts:
+        if not part and len(parts) > 1:
+            raise SuiteError(
+                f"the suite '{given}' has nothing before or after a '{JOINT}'; "
+                f"join suites as in additional17{JOINT}mine.toml"
+            )
+        if parts.count(part) > 1:
+            raise SuiteError(f"the suite '{part}' is named twice; a task arrives once, so name it once")
+    return tuple(parts)
+
+
+def _open_part(name_or_path: str) -> Suite:
     if name_or_path in shipped_suites():
         return _read_suite(SHIPPED / f"{name_or_path}.toml", shipped=True)
-    path = Path(name_or_path).expanduser()
+    path = Path(_expanded(name_or_path))
     if path.suffix == ".toml":
         return _read_suite(path, shipped=False)
     raise SuiteError(
@@ -63,26 +98,29 @@ def open_suite(name_or_path: str) -> Suite:
     )
 
 
-def _read_suite(path: Path, *, shipped: bool) -> Suite:
-    table = _read_toml(path)
-    name = read_text_key(table, "name", where=str(path), default=path.stem)
+def _expanded(path: str) -> str:
+    """`Path.expanduser` would raise for a user that does not exist."""
+    return os.path.expanduser(path)
+
+
+def _join(suites: dict[str, Suite]) -> Suite:
+    """One suite after the other; `suites` maps what was given to what it is."""
+    owner: dict[str, str] = {}
+    for given, suite in suites.items():
+        for card in suite.cards:
+            if card.name in owner:
+                raise SuiteError(
+                    f"task '{card.name}' is in both '{owner[card.name]}' and '{given}'; "
+                    "names must differ in a stream, so rename one of the two in its suite file"
+                )
+            owner[card.name] = given
     return Suite(
-        name=name,
-        title=read_text_key(table, "title", where=str(path), default=name),
-        cards=read_cards(table, suite=name, path=path, folder=None if shipped else path.parent),
+        name=JOINT.join(suite.name for suite in suites.values()),
+        title=f" {JOINT} ".join(suite.title for suite in suites.values()),
+        cards=tuple(card for suite in suites.values() for card in suite.cards),
     )
 
 
-def _read_toml(path: Path) -> dict[str, object]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SuiteError(f"the suite file {path} does not exist; check the path") from None
-    except OSError as error:
-        raise SuiteError(f"the suite file {path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise SuiteError(
-            f"the suite file {path} is not UTF-8 text (byte {error.start}); save it as UTF-8"
-        ) from error
-    except tomllib.TOMLDecodeError as error:
-        raise SuiteError(f"the suite file {path} is not valid TOML: {error}") from error
+def _read_suite(path: Path, *, shipped: bool) -> Suite:
+    file = read_suite_file(path, folder=None if shipped else path.parent)
+    return Suite(name=file.name, title=file.title, cards=file.cards)

@@ -1,18 +1,19 @@
-"""From a TOML table to task cards: every key is checked against one table of rules.
+"""From a TOML file to task cards; whatever does not fit is answered with file, line, task and key.
 
-A wrong or unknown key is answered with the file, the task, what was got and what is allowed.
+The keys and what each may hold are those of `tasks.suite_keys`.
 """
 
-import codecs
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from tasks.card import FileFormat, LabelRule, Quoting, TaskCard
+from tasks.card import FileFormat, TaskCard
 from tasks.errors import SuiteError, did_you_mean
-from tasks.task import PaperFigures
+from tasks.suite_keys import CARD_RULES, PAPER_RULES, SUITE_RULES, Rule
+from tasks.task import Limits, PaperFigures, TaskKind, TrainingOverrides
+from tasks.toml_lines import KeyPath, line_of
 
 SUFFIXES = {
     ".csv": FileFormat.CSV,
@@ -21,162 +22,104 @@ SUFFIXES = {
     ".parquet": FileFormat.PARQUET,
 }
 """Format of a file whose card does not state one."""
+MAX_SHOWN = 80
+"""Characters of a wrong value in an error sentence."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Rule:
-    """What a key may hold."""
+class SuiteFile:
+    """What a suite file says."""
 
-    expected: str
-    """In words, for the error sentence."""
-    convert: Callable[[Any], Any]
-    """From the TOML value to the card's; raises ValueError or TypeError where it does not fit."""
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise TypeError
-    return value
+    name: str
+    title: str
+    cards: tuple[TaskCard, ...]
+    """In the order in which they arrive."""
 
 
-def _texts(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise TypeError
-    return tuple(value)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Where:
+    """A table of the file, for error sentences."""
+
+    path: Path
+    text: str = field(repr=False)
+    keys: KeyPath = ()
+    label: str = ""
+    """What the table is called, such as `task 'airline': `."""
+
+    def error(self, sentence: str, *keys: str | int) -> SuiteError:
+        """The sentence behind the file and the line of the key below this table (or of the table)."""
+        line = line_of(self.text, (*self.keys, *keys))
+        return SuiteError(f"{self.path}{f', line {line}' if line else ''}: {self.label}{sentence}")
 
 
-def _text_columns(value: object) -> tuple[str, ...]:
-    columns = (value,) if isinstance(value, str) else _texts(value)
-    if len(columns) not in (1, 2) or not all(columns):
-        raise ValueError
-    return columns
-
-
-def _columns(value: object) -> tuple[str, ...]:
-    columns = _texts(value)
-    if len(set(columns)) != len(columns) or not columns:
-        raise ValueError
-    return columns
-
-
-def _count(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise TypeError
-    return value
-
-
-def _number(value: object) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise TypeError
-    return float(value)
-
-
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError
-    return value
-
-
-def _matching(pattern: str) -> Callable[[object], str]:
-    def convert(value: object) -> str:
-        if not re.fullmatch(pattern, _text(value)):
-            raise ValueError
-        return _text(value)
-
-    return convert
-
-
-def _encoding(value: object) -> str:
-    try:
-        return codecs.lookup(_text(value)).name
-    except LookupError as error:
-        raise ValueError from error
-
-
-def _table_of(convert: Callable[[object], Any]) -> Callable[[object], dict[str, Any]]:
-    def convert_table(value: object) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise TypeError
-        return {key: convert(item) for key, item in value.items()}
-
-    return convert_table
-
-
-TEXT = Rule(expected="a text that is not empty", convert=_text)
-TEXTS = Rule(expected="a list of texts", convert=_texts)
-COUNT = Rule(expected="a whole number, 0 or more", convert=_count)
-NUMBER = Rule(expected="a number", convert=_number)
-
-CARD_RULES: Mapping[str, Rule] = {
-    "name": Rule(
-        expected="letters, digits, '.', '-' and '_', beginning with a letter or digit",
-        convert=_matching(r"[A-Za-z0-9][A-Za-z0-9._-]*"),
-    ),
-    "title": TEXT,
-    "text": Rule(
-        expected='a column name, or two for pairs such as ["premise", "hypothesis"]', convert=_text_columns
-    ),
-    "label": TEXT,
-    "train": TEXT,
-    "valid": TEXT,
-    "test": TEXT,
-    "format": Rule(expected=f"one of {', '.join(FileFormat)}", convert=FileFormat),
-    "hub": Rule(expected='"owner/name" of a data set of the hub', convert=_matching(r"[\w.-]+/[\w.-]+")),
-    "revision": TEXT,
-    "subset": TEXT,
-    "url": Rule(expected="an address beginning with https://", convert=_matching(r"https://\S+")),
-    "member": TEXT,
-    "sha256": Rule(expected="64 hexadecimal digits in lower case", convert=_matching(r"[0-9a-f]{64}")),
-    "encoding": Rule(expected="an encoding Python knows, such as utf-8 or latin-1", convert=_encoding),
-    "quoting": Rule(expected=f"one of {', '.join(Quoting)}", convert=Quoting),
-    "columns": Rule(expected="a list of different column names", convert=_columns),
-    "label_rule": Rule(expected=f"one of {', '.join(LabelRule)}", convert=LabelRule),
-    "drop": TEXTS,
-    "map": Rule(expected="a table from a label's value to its new name", convert=_table_of(_text)),
-    "num_rows": COUNT,
-    "num_labels": COUNT,
-    "class_counts": Rule(expected="a table from a class to its number of rows", convert=_table_of(_count)),
-    "mean_chars": NUMBER,
-    "metric": Rule(expected="accuracy", convert=_matching("accuracy")),
-    "partial": Rule(expected="true or false", convert=_flag),
-    "notes": TEXTS,
-    "licence": TEXT,
-    "source": TEXT,
-    "paper": Rule(expected="a table", convert=_table_of(lambda value: value)),
-}
-PAPER_RULES: Mapping[str, Rule] = {
-    item.name: COUNT if item.type is int else NUMBER for item in fields(PaperFigures)
-}
-
-
-def read_cards(
-    table: Mapping[str, Any], *, suite: str, path: Path, folder: Path | None
-) -> tuple[TaskCard, ...]:
-    """The cards of a suite's TOML table, in file order.
+def read_suite_file(path: Path, *, folder: Path | None) -> SuiteFile:
+    """The suite of a file; `folder` is what the names of its data files are relative to.
 
     Raises:
-        SuiteError: A key is unknown, missing or holds the wrong kind of value, or a name appears twice.
+        SuiteError: The file cannot be read, a key is unknown, missing or holds something else than allowed.
     """
-    _check_keys(table, ("name", "title", "task"), where=str(path))
-    entries = table.get("task")
-    if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
-        raise SuiteError(
-            f"{path}: a suite needs at least one [[task]] table; add one with name, train, text and label"
-        )
-    cards = tuple(
-        _read_card(entry, suite=suite, folder=folder, where=f"{path}: task {_label_of(entry, number)}")
-        for number, entry in enumerate(entries, start=1)
+    text = _read_text(path)
+    where = Where(path=path, text=text)
+    values = _convert_all(_parsed(path, text), SUITE_RULES, where=where)
+    name = values.get("name", path.stem)
+    cards = _read_cards(values.get("task"), suite=name, folder=folder, where=where)
+    return SuiteFile(
+        name=name,
+        title=values.get("title", name),
+        cards=_ordered(cards, values.get("order", ()), where=where),
     )
-    names = [card.name for card in cards]
-    for name in names:
-        if names.count(name) > 1:
-            raise SuiteError(f"{path}: two tasks are named '{name}'; a name must be unique in its suite")
-    return cards
 
 
-def read_text_key(table: Mapping[str, Any], key: str, *, where: str, default: str) -> str:
-    """The text under `key`, or the default where the key is absent."""
-    return str(_convert(table[key], TEXT, key=key, where=where)) if key in table else default
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SuiteError(f"the suite file {path} does not exist; check the path") from None
+    except UnicodeDecodeError as error:
+        raise SuiteError(
+            f"the suite file {path} is not UTF-8 text (byte {error.start}); save it as UTF-8"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise SuiteError(f"the suite file {path} cannot be read: {error}") from error
+
+
+def _parsed(path: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise SuiteError(f"the suite file {path} is not valid TOML: it is nested too deeply") from None
+    except ValueError as error:  # also numbers of more digits than Python converts
+        raise SuiteError(f"the suite file {path} is not valid TOML: {error}") from error
+
+
+def _read_cards(entries: object, *, suite: str, folder: Path | None, where: Where) -> tuple[TaskCard, ...]:
+    if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
+        raise where.error(
+            "a suite needs at least one [[task]] table; add one with name, train, text and label", "task"
+        )
+    cards: list[TaskCard] = []
+    for number, entry in enumerate(entries):
+        label = f"task {_label_of(entry, number + 1)}: "
+        inside = replace(where, keys=("task", number), label=label)
+        card = _read_card(entry, suite=suite, folder=folder, where=inside)
+        if card.name in [other.name for other in cards]:
+            raise where.error(
+                f"two tasks are named '{card.name}'; a name must be unique in its suite",
+                "task",
+                number,
+                "name",
+            )
+        cards.append(card)
+    return tuple(cards)
+
+
+def _ordered(cards: Sequence[TaskCard], order: Sequence[str], *, where: Where) -> tuple[TaskCard, ...]:
+    """The cards named come first, in that order; the others follow as they stand in the file."""
+    known = {card.name: card for card in cards}
+    for name in order:
+        if name not in known:
+            raise where.error(f"key 'order': there is no task '{name}'; {did_you_mean(name, known)}", "order")
+    return tuple(known[name] for name in [*order, *(name for name in known if name not in order)])
 
 
 def _label_of(entry: Mapping[str, Any], number: int) -> str:
@@ -184,73 +127,101 @@ def _label_of(entry: Mapping[str, Any], number: int) -> str:
     return f"'{name}'" if isinstance(name, str) and name else f"number {number}"
 
 
-def _read_card(entry: Mapping[str, Any], *, suite: str, folder: Path | None, where: str) -> TaskCard:
+def _read_card(entry: Mapping[str, Any], *, suite: str, folder: Path | None, where: Where) -> TaskCard:
     values = _convert_all(entry, CARD_RULES, where=where)
     _check_source(values, where=where)
     if "paper" in values:
-        values["paper"] = _read_paper(values["paper"], where=f"{where}: [task.paper]")
+        inside = replace(where, keys=(*where.keys, "paper"), label=f"{where.label}[task.paper]: ")
+        values["paper"] = _read_paper(values["paper"], where=inside)
     values.setdefault("title", values["name"])
+    values["kind"] = _kind(values, where=where)
     if values.get("hub"):
         values.setdefault("train", "train")
     else:
         values["format"] = values.get("format") or _format_of(values["train"], where=where)
-    return TaskCard(suite=suite, folder=folder, **values)
+    _check_separator(values, where=where)
+    caps = {key: values.pop(key, None) for key in ("max_train", "max_valid", "max_test")}
+    overrides = TrainingOverrides(
+        num_epochs=values.pop("epochs", None), learning_rate=values.pop("learning_rate", None)
+    )
+    return TaskCard(suite=suite, folder=folder, limits=Limits(**caps), overrides=overrides, **values)
 
 
-def _read_paper(entry: Mapping[str, Any], *, where: str) -> PaperFigures:
+def _read_paper(entry: Mapping[str, Any], *, where: Where) -> PaperFigures:
     figures = _convert_all(entry, PAPER_RULES, where=where)
     for name in PAPER_RULES:
         if name not in figures:
-            raise SuiteError(f"{where}: key '{name}' is missing; needed are {', '.join(PAPER_RULES)}")
+            raise where.error(f"key '{name}' is missing; needed are {', '.join(PAPER_RULES)}")
     return PaperFigures(**figures)
 
 
-def _convert_all(entry: Mapping[str, Any], rules: Mapping[str, Rule], *, where: str) -> dict[str, Any]:
-    _check_keys(entry, rules, where=where)
+def _convert_all(entry: Mapping[str, Any], rules: Mapping[str, Rule], *, where: Where) -> dict[str, Any]:
+    for key in entry:
+        if key not in rules:
+            raise where.error(f"unknown key '{key}'; {did_you_mean(key, rules)}", key)
     return {key: _convert(value, rules[key], key=key, where=where) for key, value in entry.items()}
 
 
-def _convert(value: object, rule: Rule, *, key: str, where: str) -> Any:
+def _convert(value: object, rule: Rule, *, key: str, where: Where) -> Any:
     try:
         return rule.convert(value)
-    except (TypeError, ValueError):
-        raise SuiteError(f"{where}: key '{key}' must be {rule.expected}; got {value!r}") from None
+    except (TypeError, ValueError, OverflowError):
+        raise where.error(f"key '{key}' must be {rule.expected}; got {_shown(value)}", key) from None
 
 
-def _check_keys(entry: Mapping[str, Any], known: Mapping[str, Any] | tuple[str, ...], *, where: str) -> None:
-    for key in entry:
-        if key not in known:
-            raise SuiteError(f"{where}: unknown key '{key}'; {did_you_mean(key, known)}")
+def _shown(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= MAX_SHOWN else f"{shown[:MAX_SHOWN]}..."
 
 
-def _check_source(values: Mapping[str, Any], *, where: str) -> None:
+def _check_source(values: Mapping[str, Any], *, where: Where) -> None:
     """The keys that only make sense together: name, text, label and either files or a hub data set."""
     for key in ("name", "text", "label"):
         if key not in values:
-            raise SuiteError(
-                f"{where}: key '{key}' is missing; a task needs name, text, label and train (or hub)"
-            )
+            raise where.error(f"key '{key}' is missing; a task needs name, text, label and train (or hub)")
     if values["label"] in values["text"]:
-        raise SuiteError(
-            f"{where}: column '{values['label']}' is both text and label; name two different columns"
+        raise where.error(
+            f"column '{values['label']}' is both text and label; name two different columns", "label"
         )
     if "hub" not in values and "train" not in values:
-        raise SuiteError(f"{where}: neither 'train' nor 'hub' is given; name a file or a hub data set")
+        raise where.error("neither 'train' nor 'hub' is given; name a file or a hub data set")
     if "hub" in values and "revision" not in values:
-        raise SuiteError(
-            f"{where}: 'hub' needs 'revision' (a commit or tag), so that the data cannot change unseen"
+        raise where.error(
+            "'hub' needs 'revision' (a commit or tag), so that the data cannot change unseen", "hub"
         )
     if "url" in values and "sha256" not in values:
-        raise SuiteError(f"{where}: 'url' needs 'sha256', so that a download can be checked")
+        raise where.error("'url' needs 'sha256', so that a download can be checked", "url")
     if "hub" in values and ("url" in values or "format" in values):
-        raise SuiteError(f"{where}: 'hub' stands alone; leave out 'url' and 'format'")
+        raise where.error("'hub' stands alone; leave out 'url' and 'format'", "hub")
 
 
-def _format_of(file: str, *, where: str) -> FileFormat:
+def _kind(values: Mapping[str, Any], *, where: Where) -> TaskKind:
+    """The kind stated, which must fit the number of text columns, or the one that follows from it."""
+    fitting = TaskKind.PAIR if len(values["text"]) == 2 else TaskKind.CLASSIFICATION
+    kind = values.get("kind", fitting)
+    if kind is not fitting:
+        needed = "two text columns" if kind is TaskKind.PAIR else "one text column"
+        raise where.error(
+            f'kind = "{kind}" needs {needed}, but text names {len(values["text"])} '
+            f"({', '.join(values['text'])}); correct kind or text",
+            "kind",
+        )
+    return TaskKind(kind)
+
+
+def _check_separator(values: Mapping[str, Any], *, where: Where) -> None:
+    if "separator" in values and (
+        "hub" in values or values["format"] not in (FileFormat.CSV, FileFormat.TSV)
+    ):
+        raise where.error("'separator' is for csv and tsv files only; leave it out", "separator")
+
+
+def _format_of(file: str, *, where: Where) -> FileFormat:
     suffix = PurePosixPath(file).suffix.lower()
     if suffix not in SUFFIXES:
-        raise SuiteError(
-            f"{where}: the format of '{file}' cannot be told from its name; "
-            f"add format = one of {', '.join(FileFormat)}"
+        raise where.error(
+            f"the format of '{file}' cannot be told from its name; "
+            f"add format = one of {', '.join(FileFormat)}",
+            "train",
         )
     return SUFFIXES[suffix]

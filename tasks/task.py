@@ -17,6 +17,15 @@ class DataStatus(StrEnum):
     SIMULATED = "simulated"
 
 
+class TaskKind(StrEnum):
+    """What an example is made of."""
+
+    CLASSIFICATION = "classification"
+    """One text, one class."""
+    PAIR = "pair"
+    """Two texts, one class."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PaperFigures:
     """What Houlsby et al. 2019 report for a task (Tables 2, 3 and 4); accuracies are fractions 0-1."""
@@ -46,7 +55,7 @@ class Split:
     labels: Sequence[int]
     """Class index of each example, into `Task.labels`."""
     pairs: Sequence[str] | None = None
-    """Second segment of each example, for sentence-pair tasks."""
+    """Second segment of each example, for pair tasks."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -59,6 +68,26 @@ class Limits:
     max_train: int | None = None
     max_valid: int | None = None
     max_test: int | None = None
+
+    def within(self, other: "Limits") -> "Limits":
+        """Of both caps of each split the smaller."""
+        return Limits(
+            max_train=_smaller(self.max_train, other.max_train),
+            max_valid=_smaller(self.max_valid, other.max_valid),
+            max_test=_smaller(self.max_test, other.max_test),
+        )
+
+
+def _smaller(one: int | None, other: int | None) -> int | None:
+    return min((cap for cap in (one, other) if cap is not None), default=None)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingOverrides:
+    """What a suite file says about the training of one task; None leaves it to the run."""
+
+    num_epochs: int | None = None
+    learning_rate: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,7 +104,9 @@ class Task:
     test: Split = field(repr=False)
     fingerprint: str
     """SHA-256 (hex) over name, class names and every text and label of the three splits, in order."""
+    kind: TaskKind = TaskKind.CLASSIFICATION
     metric: str = "accuracy"
+    overrides: TrainingOverrides = TrainingOverrides()
     paper: PaperFigures | None = None
     bayes_accuracy: float | None = None
     """Best accuracy any classifier can reach, known for simulated tasks only."""
