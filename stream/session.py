@@ -14,8 +14,9 @@ from db.records import NewRun, RunRecord, RunStatus
 from stream.configuration import RunConfiguration, difference
 from stream.display import Display
 from stream.environment import describe_environment
-from stream.errors import RunInterrupted
+from stream.errors import RunInterrupted, UserError
 from stream.learning.learner import Learner
+from stream.metrics import METRICS
 from stream.model.backbone import Backbone, load_backbone
 from stream.model.forecast import bert_base_growth
 from stream.model.methods import Method, default_adapter_size, method_named
@@ -24,7 +25,7 @@ from stream.reports import last_lines, make_folder, write_reports
 from stream.results import RunResults
 from stream.scheduler import Order, TaskStream, order_names
 from stream.simulator import simulate
-from tasks import Suite, Task, TaskCard, availability, load_task, open_suite
+from tasks import Suite, Task, TaskCard, availability, did_you_mean, load_task, open_suite
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,6 +48,7 @@ def run_session(configuration: RunConfiguration, place: Place, display: Display)
         RunInterrupted: Ctrl-C; what was committed stays, and it can be resumed.
     """
     suite = chosen_suite(configuration)
+    check_metrics(suite)
     for card in suite.cards:
         availability(card, place.data_home, configuration.data)  # missing data is said before anything starts
     with Database.open(place.database) as database:
@@ -72,6 +74,19 @@ def chosen_suite(configuration: RunConfiguration) -> Suite:
     """The configured suite, restricted to the tasks asked for."""
     suite = open_suite(configuration.suite)
     return suite if configuration.tasks is None else suite.select(configuration.tasks)
+
+
+def check_metrics(suite: Suite) -> None:
+    """Every task's metric is one there is.
+
+    Raises:
+        UserError: one is not.
+    """
+    for card in suite.cards:
+        if card.metric not in METRICS:
+            raise UserError(
+                f"Task '{card.name}' has the metric '{card.metric}'; {did_you_mean(card.metric, METRICS)}"
+            )
 
 
 def make_method(configuration: RunConfiguration, backbone: Backbone) -> Method:
