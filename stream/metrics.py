@@ -12,6 +12,8 @@ from types import MappingProxyType
 import numpy as np
 from jaxtyping import Int
 
+from db.records import Regime
+
 Classes = Int[np.ndarray, "_"]
 """Class index of each example."""
 
@@ -96,8 +98,15 @@ def _check_lengths(first: Classes, second: Classes) -> None:
         raise ValueError("got no examples; a metric needs at least one")
 
 
+WHY_NO_FORGETTING: Mapping[Regime, str] = {
+    Regime.JOINT: "none by construction: one training saw all tasks, and nothing was learned after it",
+    Regime.SEPARATE: "not applicable: each task has its own pipeline, nothing is served again",
+}
+"""Why forgetting is undefined outside a stream."""
 WHY_NO_FORWARD_TRANSFER = "undefined: a task has no head before it arrives, so R[on - 1, on] does not exist"
 """The reason that stands beside the empty forward transfer."""
+KINDS_OF_DATA = ("real", "partial", "simulated")
+"""Kinds of tasks whose values are never averaged together, in the order they are shown."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,18 +4,11 @@ Complete real tasks, partial copies and simulated stand-ins are never averaged t
 different questions. Removed tasks are left out of averages; their evaluations stay in the matrix.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from db.records import Regime
+from stream.metrics import KINDS_OF_DATA
 from stream.results import RunResults, TaskResult
-
-KINDS_OF_DATA = ("real", "partial", "simulated")
-WHY_NO_FORGETTING: Mapping[Regime, str] = {
-    Regime.JOINT: "none by construction: one training saw all tasks, and nothing was learned after it",
-    Regime.SEPARATE: "not applicable: each task has its own pipeline, nothing is served again",
-}
-"""Why forgetting is undefined outside a stream."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,10 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from db.records import Regime
-from stream.metrics import WHY_NO_FORWARD_TRANSFER
+from stream.metrics import KINDS_OF_DATA, WHY_NO_FORGETTING, WHY_NO_FORWARD_TRANSFER
 from stream.reports.averages import (
-    KINDS_OF_DATA,
-    WHY_NO_FORGETTING,
     Average,
     averages,
     forgetting_summary,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from db.records import Regime
 from stream.growth import GrowthPoint
-from stream.reports.averages import WHY_NO_FORGETTING
+from stream.metrics import WHY_NO_FORGETTING
 from stream.reports.files import replacing
 from stream.results import Comparison, RunResults, TaskResult
 
