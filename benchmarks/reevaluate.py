@@ -13,7 +13,8 @@ from db import write_file_durably
 from stream.learning.encoding import TokenSet
 from stream.learning.evaluation import EVALUATION_BATCH, evaluate, make_plan
 from stream.model.backbone import MINILM, Backbone, load_backbone
-from stream.model.methods import default_adapter_size, fresh_parameters, houlsby
+from stream.model.bottleneck import default_adapter_size, houlsby
+from stream.model.methods import fresh_parameters
 from stream.model.parameters import TaskParameters
 from stream.model.precision import choose_device, choose_dtype
 

@@ -13,10 +13,12 @@ from benchmarks.result import Figure, Result, interleaved, ratios
 from stream.learning.batching import epoch_batches
 from stream.learning.checkpoints import NoCheckpoints
 from stream.learning.encoding import TokenSet
+from stream.learning.job import TaskData, TrainingJob
 from stream.learning.recipe import Recipe
-from stream.learning.training import Observer, TrainingJob, train
+from stream.learning.training import Observer, train
 from stream.model.backbone import MINILM, Backbone, load_backbone
-from stream.model.methods import default_adapter_size, fresh_parameters, houlsby
+from stream.model.bottleneck import default_adapter_size, houlsby
+from stream.model.methods import fresh_parameters
 from stream.model.precision import choose_device, choose_dtype
 
 BATCH_SIZE = 32
@@ -67,10 +69,8 @@ def _ours(backbone: Backbone, tokens: TokenSet, size: int) -> float:
         backbone=backbone,
         sites=sites,
         start=fresh_parameters(sites, backbone, {}, 0),
-        train=tokens,
-        valid=valid,
+        data=[TaskData(train=tokens, valid=valid, num_epochs=1)],
         recipe=Recipe(batch_size=BATCH_SIZE),
-        num_epochs=1,
         seed=0,
         recipe_sha256="",
         position=0,

@@ -18,9 +18,11 @@ from stream.errors import RunInterrupted, UserError
 from stream.learning.learner import Learner
 from stream.metrics import METRICS
 from stream.model.backbone import Backbone, load_backbone
+from stream.model.bottleneck import default_adapter_size
 from stream.model.forecast import bert_base_growth
-from stream.model.methods import Method, default_adapter_size, method_named
+from stream.model.methods import Method
 from stream.model.precision import DeviceChoice, choose_device, choose_dtype
+from stream.model.specification import method_named
 from stream.reports import last_lines, make_folder, write_reports
 from stream.results import RunResults
 from stream.scheduler import Order, TaskStream, order_names

@@ -28,8 +28,8 @@ from stream.errors import DamageError, StreamError, UserError
 from stream.learning.learner import Learner
 from stream.learning.recipe import Recipe
 from stream.model.backbone import Backbone, find_backbone, hash_files, load_backbone
-from stream.model.methods import method_named
 from stream.model.precision import choose_device
+from stream.model.specification import method_named
 from stream.results import load_results
 from stream.simulator import evaluate_stored
 

@@ -7,6 +7,10 @@ loader turns it into a `Task`.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
+
+PaperColumn = Literal["adapters", "fine_tuning"]
+"""Columns of the paper's Table 4."""
 
 
 class DataStatus(StrEnum):
@@ -44,6 +48,10 @@ class PaperFigures:
     epochs_adapters: int
     """Training epochs of the adapters (Table 4)."""
     epochs_fine_tuning: int
+
+    def epochs(self, column: PaperColumn) -> int:
+        """Training epochs of Table 4 in one of its columns."""
+        return self.epochs_adapters if column == "adapters" else self.epochs_fine_tuning
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

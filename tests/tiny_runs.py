@@ -23,7 +23,8 @@ from stream.learning.learner import Learner
 from stream.learning.recipe import Recipe
 from stream.model import dropout
 from stream.model.backbone import Backbone
-from stream.model.methods import Method, houlsby
+from stream.model.bottleneck import houlsby
+from stream.model.methods import Method
 from stream.results import RunResults
 from stream.run import main
 from stream.scheduler import TaskStream

@@ -14,8 +14,9 @@ from db.records import Owner
 from stream.learning.checkpoints import Checkpoints
 from stream.learning.encoding import EncodedSplit, TokenSet, encode_split
 from stream.learning.evaluation import EvaluationPlan, evaluate, make_plan
+from stream.learning.job import TaskData, TrainingJob
 from stream.learning.recipe import Recipe, recipe_sha256
-from stream.learning.training import Observer, TrainingJob, train
+from stream.learning.training import Observer, train
 from stream.metrics import Evaluation
 from stream.model.backbone import Backbone
 from stream.model.methods import Method, Site, fresh_parameters
@@ -82,7 +83,7 @@ class Learner:
         return min(self.recipe.max_length, self.backbone.architecture.max_positions)
 
     def sites(self, num_labels: int) -> tuple[Site, ...]:
-        """The tensors of a task with that many classes."""
+        """The stored tensors of a task with that many classes."""
         return self.method.sites(self.backbone.architecture, num_labels)
 
     def learn(
@@ -100,27 +101,25 @@ class Learner:
             TrainingError: the loss was not finite twice.
         """
         started = time.perf_counter()
-        sites = self.sites(len(prepared.task.labels))
-        identity = self.recipe_identity(prepared.task, arrival.seed, shared)
-        train_tokens = prepared.train.tokens
+        task, num_labels = prepared.task, len(prepared.task.labels)
+        trained_sites = self.method.trained_sites(self.backbone.architecture, num_labels)
+        identity = self.recipe_identity(task, arrival.seed, shared)
         job = TrainingJob(
             backbone=self.backbone,
-            sites=sites,
-            start=fresh_parameters(sites, self.backbone, shared, arrival.seed),
-            train=train_tokens,
-            valid=prepared.valid.tokens,
+            sites=trained_sites,
+            start=fresh_parameters(trained_sites, self.backbone, shared, arrival.seed),
+            data=[self.task_data(prepared)],
             recipe=self.recipe,
-            num_epochs=self.recipe.epochs_for(prepared.task, train_tokens.num_tokens),
             seed=arrival.seed,
             recipe_sha256=identity,
             position=arrival.position,
-            metric=prepared.task.metric,
+            materialise=self.method.materialise,
         )
         trained = train(job, checkpoints, observer)
         seconds = time.perf_counter() - started
-        names = {owner: {site.name for site in sites if site.owner is owner} for owner in Owner}
+        sites = self.sites(num_labels)
         own, new_shared = (
-            TaskParameters({name: value for name, value in trained.values.items() if name in names[owner]})
+            TaskParameters({s.name: trained.values[s.name] for s in sites if s.owner is owner})
             for owner in (Owner.OWN, Owner.SHARED)
         )
         plan = make_plan(prepared.test.tokens, self.backbone)
@@ -139,6 +138,17 @@ class Learner:
             notes=("restarted at a lower learning rate",) if trained.restarted else (),
         )
 
+    def task_data(self, prepared: PreparedTask, *, head: str = "head") -> TaskData:
+        """A task's part of a training job, with the epochs that the recipe gives it."""
+        tokens = prepared.train.tokens
+        return TaskData(
+            train=tokens,
+            valid=prepared.valid.tokens,
+            num_epochs=self.recipe.epochs_for(prepared.task, tokens.num_tokens, self.method.paper_epochs),
+            metric=prepared.task.metric,
+            head=head,
+        )
+
     def evaluate(
         self, tokens: TokenSet, parameters: TaskParameters, *, metric: str
     ) -> tuple[Evaluation, EvaluationPlan]:
@@ -153,7 +163,7 @@ class Learner:
         return recipe_sha256(
             self.recipe,
             task=task.fingerprint,
-            paper_epochs=task.paper.epochs_adapters if self.recipe.paper_epochs and task.paper else 0,
+            paper_epochs=self._paper_epochs(task),
             seed=seed,
             method=method,
             backbone=self.backbone_sha256,
@@ -161,3 +171,9 @@ class Learner:
             dtype=str(self.backbone.dtype),
             num_threads=torch.get_num_threads(),
         )
+
+    def _paper_epochs(self, task: Task) -> int:
+        """Epochs of the paper's Table 4 where they are asked for and the task has some; 0 otherwise."""
+        if not self.recipe.paper_epochs or task.paper is None:
+            return 0
+        return task.paper.epochs(self.method.paper_epochs)

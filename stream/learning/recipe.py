@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tasks.task import Task
+from tasks.task import PaperColumn, Task
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,12 +35,20 @@ class Recipe:
     clip_norm: float = 1.0
     """Bound on the global norm of the gradient, as in the paper's code."""
 
-    def epochs_for(self, task: Task, tokens_per_epoch: int) -> int:
-        """Epochs to train a task whose training split has that many tokens."""
+    def epochs_for(
+        self,
+        task: Task,
+        tokens_per_epoch: int,
+        paper_column: PaperColumn = "adapters",
+    ) -> int:
+        """Epochs to train a task whose training split has that many tokens.
+
+        `paper_column` says whose epochs of the paper's Table 4 apply where these are asked for.
+        """
         if self.num_epochs is not None:
             return self.num_epochs
         if self.paper_epochs and task.paper is not None:
-            return task.paper.epochs_adapters
+            return task.paper.epochs(paper_column)
         wanted = round(self.token_budget / max(tokens_per_epoch, 1))
         return min(max(wanted, self.min_epochs), self.max_epochs)
 

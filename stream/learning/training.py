@@ -1,7 +1,8 @@
 """Training of one arrival: only the method's tensors learn, and every step can be repeated exactly.
 
 AdamW with linear warm-up and decay over batches of similar length; the epoch that is best on validation is
-kept. The training can stop at any step and go on from a checkpoint with the same bytes.
+kept. The training can stop at any step and go on from a checkpoint with the same bytes. A job may hold the
+data of several tasks (joint training): each batch comes from one of them and goes to that one's head.
 """
 
 import math
@@ -15,17 +16,14 @@ from torch import Tensor
 
 from db.records import EpochRecord
 from stream.errors import TrainingError
-from stream.learning.batching import Indices, epoch_batches
+from stream.learning.batching import Indices, epoch_batches, interleaved
 from stream.learning.checkpoints import Checkpoints, TrainingState
-from stream.learning.encoding import TokenSet
 from stream.learning.evaluation import make_plan, mean_loss, predict
 from stream.learning.flat import FlatParameters
-from stream.learning.recipe import Recipe
+from stream.learning.job import TrainingJob
 from stream.metrics import METRICS
-from stream.model.backbone import Backbone
 from stream.model.dropout import MaskPool, StepDropout
 from stream.model.encoder import assemble, logits
-from stream.model.methods import Site
 from stream.model.parameters import TaskParameters
 
 CHECKPOINT_SECONDS = 30.0
@@ -64,29 +62,11 @@ class Trained:
     """What a training gave."""
 
     values: TaskParameters
-    """All trained tensors at the best epoch, on the compute device."""
+    """All tensors to be stored, as at the best epoch, on the compute device."""
     best_epoch: int
     valid: float
     num_trained: int
     restarted: bool
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class TrainingJob:
-    """What is to be trained, on what, and how."""
-
-    backbone: Backbone
-    sites: Sequence[Site]
-    start: dict[str, Tensor]
-    train: TokenSet
-    valid: TokenSet
-    recipe: Recipe
-    num_epochs: int
-    seed: int
-    recipe_sha256: str
-    position: int
-    metric: str = "accuracy"
-    """Validation metric, a name in `METRICS`."""
 
 
 def train(job: TrainingJob, checkpoints: Checkpoints, observer: Observer) -> Trained:
@@ -137,11 +117,10 @@ class _Training:
             probability: MaskPool(job.seed, probability, device=device, dtype=job.backbone.dtype)
             for probability in {architecture.hidden_dropout, architecture.attention_dropout} - {0.0}
         }
-        self._lengths = job.train.lengths.numpy()
-        self._train = job.train.to(device)
-        self._plan = make_plan(job.valid, job.backbone)
-        self._steps_per_epoch = -(-len(job.train) // self.recipe.batch_size)
-        self._num_steps = self._steps_per_epoch * job.num_epochs
+        self._lengths = [part.train.lengths.numpy() for part in job.data]
+        self._train = [part.train.to(device) for part in job.data]
+        self._plans = [make_plan(part.valid, job.backbone) for part in job.data]
+        self._num_steps = job.first_steps[-1]
         self._step = 0
         self._loss_sum = torch.zeros((), dtype=torch.float64, device=device)
         self._epochs: list[EpochRecord] = []
@@ -155,8 +134,8 @@ class _Training:
         saved_at = told_at = time.monotonic()
         while len(self._epochs) < self._job.num_epochs and not self._out_of_patience():
             epoch, first_step, started = len(self._epochs), self._step, time.monotonic()
-            for batch in self._remaining_batches(epoch):
-                self._take_step(batch)
+            for part, batch in self._remaining_batches(epoch):
+                self._take_step(part, batch)
                 now = time.monotonic()
                 if now - saved_at >= CHECKPOINT_SECONDS:
                     checkpoints.save(self._step, self._state().to_bytes(self._job.recipe_sha256))
@@ -172,29 +151,43 @@ class _Training:
     def result(self) -> Trained:
         """The best epoch's values."""
         return Trained(
-            values=self._flat.values(self._best_leaves),
+            values=self._stored(self._best_leaves),
             best_epoch=self._best_epoch,
             valid=self._epochs[self._best_epoch].valid,
             num_trained=sum(leaf.numel() for leaf in self._flat.leaves),
             restarted=self._attempt > 0,
         )
 
-    def _remaining_batches(self, epoch: int) -> list[Indices]:
-        batches = epoch_batches(
-            self._lengths, batch_size=self.recipe.batch_size, seed=self._job.seed, epoch=epoch
-        )
-        return batches[self._step - epoch * self._steps_per_epoch :]
+    def _stored(self, leaves: Sequence[Tensor] | None = None) -> TaskParameters:
+        """What would be stored of these leaves, or of the current ones."""
+        return TaskParameters(self._job.materialise(self._flat.values(leaves)))
 
-    def _take_step(self, examples: Indices) -> None:
+    def _remaining_batches(self, epoch: int) -> list[tuple[int, Indices]]:
+        """(task, examples) of the epoch's batches from the current step on."""
+        job = self._job
+        batches = [
+            [
+                (i, batch)
+                for batch in epoch_batches(
+                    self._lengths[i], batch_size=self.recipe.batch_size, seed=job.seed, epoch=own_epoch
+                )
+            ]
+            for i, _, own_epoch in job.taking_part(epoch)
+        ]
+        return interleaved(batches, seed=job.seed, epoch=epoch)[self._step - job.first_steps[epoch] :]
+
+    def _take_step(self, part: int, examples: Indices) -> None:
         rate = self.recipe.rate(self._step, self._num_steps)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
-        length = int(self._lengths[examples].max())
-        chosen = torch.from_numpy(examples).to(self._train.ids.device)
-        batch = self._train.batch(chosen, length)
+        job, train = self._job, self._train[part]
+        length = int(self._lengths[part][examples].max())
+        chosen = torch.from_numpy(examples).to(train.ids.device)
+        batch = train.batch(chosen, length)
         dropout = StepDropout(self._pools, self._step)
-        encoder = assemble(self._job.backbone, self._flat.tensors(self._job.backbone.dtype))
-        loss = F.cross_entropy(logits(encoder, batch, dropout), self._train.labels[chosen])
+        tensors = job.materialise(self._flat.tensors(job.backbone.dtype))
+        encoder = assemble(job.backbone, job.data[part].served(tensors))
+        loss = F.cross_entropy(logits(encoder, batch, dropout), train.labels[chosen])
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self._flat.leaves, self.recipe.clip_norm)
@@ -204,20 +197,18 @@ class _Training:
 
     def _finish_epoch(self, epoch: int, seconds: float, observer: Observer) -> bool:
         """Validate and record; False where the validation loss is not finite: the last step may spoil it."""
-        valid = self._job.valid
-        outputs = predict(self._job.backbone, self._flat.values(), valid, self._plan)
-        loss = mean_loss(outputs, valid)
+        value, loss = self._validate()
         if not math.isfinite(loss):
             return False
-        value = METRICS[self._job.metric](outputs.argmax(1).numpy(), valid.labels.numpy())
+        parts = [part for _, part, _ in self._job.taking_part(epoch)]
         record = EpochRecord(
             position=self._job.position,
             attempt=self._attempt,
             epoch=epoch,
-            train_loss=float(self._loss_sum) / len(self._job.train),
+            train_loss=float(self._loss_sum) / sum(len(part.train) for part in parts),
             valid=value,
             learning_rate=self.recipe.rate(self._step - 1, self._num_steps),
-            num_tokens=self._job.train.num_tokens,
+            num_tokens=sum(part.train.num_tokens for part in parts),
             seconds=seconds,
         )
         best = -math.inf if self._best_epoch < 0 else self._epochs[self._best_epoch].valid
@@ -228,12 +219,24 @@ class _Training:
         observer.epoch_finished(record)
         return True
 
+    def _validate(self) -> tuple[float, float]:
+        """Metric and loss on the validation splits, averaged over the tasks."""
+        tensors = self._stored()
+        values: list[float] = []
+        losses: list[float] = []
+        for part, plan in zip(self._job.data, self._plans, strict=True):
+            outputs = predict(self._job.backbone, part.served(tensors), part.valid, plan)
+            losses.append(mean_loss(outputs, part.valid))
+            values.append(METRICS[part.metric](outputs.argmax(1).numpy(), part.valid.labels.numpy()))
+        return sum(values) / len(values), sum(losses) / len(losses)
+
     def _out_of_patience(self) -> bool:
         patience = self.recipe.patience
         return patience is not None and len(self._epochs) - 1 - self._best_epoch >= patience
 
     def _tell(self, observer: Observer, epoch: int, steps_per_second: float) -> None:
-        done = self._step - epoch * self._steps_per_epoch
+        first, end = self._job.first_steps[epoch : epoch + 2]
+        num_tokens = sum(part.train.num_tokens for _, part, _ in self._job.taking_part(epoch))
         observer.progressed(
             StepProgress(
                 attempt=self._attempt,
@@ -242,8 +245,8 @@ class _Training:
                 step=self._step,
                 num_steps=self._num_steps,
                 learning_rate=self.recipe.rate(self._step - 1, self._num_steps),
-                train_loss=float(self._loss_sum) / (done * self.recipe.batch_size),
-                tokens_per_second=steps_per_second * self._job.train.num_tokens / self._steps_per_epoch,
+                train_loss=float(self._loss_sum) / ((self._step - first) * self.recipe.batch_size),
+                tokens_per_second=steps_per_second * num_tokens / (end - first),
             )
         )
 

@@ -1,8 +1,9 @@
 """The encoder: a pure function from frozen backbone, one task's tensors and a token batch to logits.
 
 `assemble` lays a task's tensors over the backbone's and fuses the query, key and value projections; `encode`
-runs the result. A tensor of the task that has a backbone tensor's name replaces it; tensors at adapter sites
-insert adapters; the head reads the pooled output. There is no other state: no modules, hooks or modes.
+runs the result. A tensor of the task that has a backbone tensor's name replaces it; tensors at the sites of
+adapters, low-rank updates or prefixes insert these; the head reads the pooled output. There is no other
+state: no modules, hooks or modes.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,32 +14,23 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from stream.model.adapter import BottleneckAdapter, apply_adapter
+from stream.model import prefix as prefixes
+from stream.model.adapter import BottleneckAdapter, apply_adapter, find_adapter
+from stream.model.affine import LayerNorm, Linear, normalise
 from stream.model.architecture import Architecture
 from stream.model.backbone import Backbone
 from stream.model.batch import Batch
 from stream.model.dropout import NO_DROPOUT, Dropout
 from stream.model.fused import attention, feed_forward
-
-
-class LayerNorm(NamedTuple):
-    """Affine tensors of a layer norm."""
-
-    weight: Tensor
-    bias: Tensor
-
-
-class Linear(NamedTuple):
-    """Tensors of an affine map; weight is [out, in]."""
-
-    weight: Tensor
-    bias: Tensor
+from stream.model.low_rank import LowRank, apply_low_rank, find_low_rank
 
 
 class Layer(NamedTuple):
     """Tensors of one encoder layer, ready to run."""
 
     query_key_value: Linear
+    low_rank: LowRank | None
+    prefix: prefixes.Prefix | None
     attention_output: Linear
     attention_adapter: BottleneckAdapter | None
     attention_norm: LayerNorm
@@ -76,11 +68,6 @@ def assemble(backbone: Backbone, parameters: Mapping[str, Tensor]) -> Encoder:
     def norm(name: str) -> LayerNorm:
         return LayerNorm(tensor(f"{name}.weight"), tensor(f"{name}.bias"))
 
-    def adapter(site: str) -> BottleneckAdapter | None:
-        if f"{site}.down.weight" not in parameters:
-            return None
-        return BottleneckAdapter(*linear(f"{site}.down"), *linear(f"{site}.up"))
-
     def query_key_value(at: str) -> Linear:
         names = [f"{at}.{part}" for part in ("query", "key", "value")]
         if not any(f"{name}.{leaf}" in parameters for name in names for leaf in ("weight", "bias")):
@@ -91,12 +78,14 @@ def assemble(backbone: Backbone, parameters: Mapping[str, Tensor]) -> Encoder:
     def layer(at: str) -> Layer:
         return Layer(
             query_key_value=query_key_value(f"{at}.attention"),
+            low_rank=find_low_rank(parameters, f"{at}.attention", tensor),
+            prefix=prefixes.find_prefix(parameters, f"{at}.attention", tensor),
             attention_output=linear(f"{at}.attention.output"),
-            attention_adapter=adapter(f"{at}.attention.adapter"),
+            attention_adapter=find_adapter(parameters, f"{at}.attention", tensor),
             attention_norm=norm(f"{at}.attention.norm"),
             up=linear(f"{at}.feed_forward.up"),
             down=linear(f"{at}.feed_forward.down"),
-            feed_forward_adapter=adapter(f"{at}.feed_forward.adapter"),
+            feed_forward_adapter=find_adapter(parameters, f"{at}.feed_forward", tensor),
             feed_forward_norm=norm(f"{at}.feed_forward.norm"),
         )
 
@@ -140,7 +129,7 @@ def hidden_states(
     if encoder.token_type is not None:
         types = batch.token_types
         x = x + (encoder.token_type[0] if types is None else F.embedding(types, encoder.token_type))
-    x = dropout(_normalise(x, encoder.embedding_norm, a), a.hidden_dropout)
+    x = dropout(normalise(x, encoder.embedding_norm, a.layer_norm_eps), a.hidden_dropout)
     if encoder.projection is not None:
         x = F.linear(x, *encoder.projection)
     bias = _attention_bias(batch, x.dtype)
@@ -168,20 +157,25 @@ def pool(
 def _layer(layer: Layer, x: Tensor, bias: Tensor | None, a: Architecture, dropout: Dropout) -> Tensor:
     """One post-norm layer; each adapter sits after its sub-layer's dropout and before the residual sum."""
     y = F.linear(_attention(layer, x, bias, a, dropout), *layer.attention_output)
-    y = _adapted(layer.attention_adapter, dropout(y, a.hidden_dropout))
-    x = _normalise(x + y, layer.attention_norm, a)
-    y = _adapted(layer.feed_forward_adapter, dropout(_feed_forward(layer, x, a), a.hidden_dropout))
-    return _normalise(x + y, layer.feed_forward_norm, a)
+    y = _adapted(layer.attention_adapter, dropout(y, a.hidden_dropout), x)
+    x = normalise(x + y, layer.attention_norm, a.layer_norm_eps)
+    y = _adapted(layer.feed_forward_adapter, dropout(_feed_forward(layer, x, a), a.hidden_dropout), x)
+    return normalise(x + y, layer.feed_forward_norm, a.layer_norm_eps)
 
 
-def _adapted(adapter: BottleneckAdapter | None, y: Tensor) -> Tensor:
-    return y if adapter is None else apply_adapter(adapter, y)
+def _adapted(adapter: BottleneckAdapter | None, y: Tensor, x: Tensor) -> Tensor:
+    return y if adapter is None else apply_adapter(adapter, y, x)
 
 
 def _attention(layer: Layer, x: Tensor, bias: Tensor | None, a: Architecture, dropout: Dropout) -> Tensor:
     """Multi-head self-attention before its output projection, [batch, length, hidden]."""
     batch, length, _ = x.shape
-    fused = F.linear(x, *layer.query_key_value).view(batch, length, 3, a.num_heads, -1)
+    fused = F.linear(x, *layer.query_key_value)
+    if layer.low_rank is not None:
+        fused = fused + apply_low_rank(layer.low_rank, x)
+    fused = fused.view(batch, length, 3, a.num_heads, -1)
+    if layer.prefix is not None:
+        return prefixes.attend(layer.prefix, fused, bias, dropout, a.attention_dropout)
     mask = dropout.mask((batch, a.num_heads, length, length), a.attention_dropout, like=x)
     return attention(fused, bias, mask)
 
@@ -207,10 +201,6 @@ def _attention_bias(batch: Batch, dtype: torch.dtype) -> Tensor | None:
 def _inside(batch: Batch) -> Tensor:
     positions = torch.arange(batch.token_ids.shape[1], device=batch.token_ids.device)
     return positions < batch.lengths.unsqueeze(-1)
-
-
-def _normalise(x: Tensor, norm: LayerNorm, a: Architecture) -> Tensor:
-    return F.layer_norm(x, norm.weight.shape, norm.weight, norm.bias, a.layer_norm_eps)
 
 
 def _gelu_tanh(x: Tensor) -> Tensor:

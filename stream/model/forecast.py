@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from db.records import Owner, ParametersRecord
 from stream.growth import GrowthCurve, StoredTask, growth_curve
 from stream.model.architecture import BERT_BASE_UNCASED, Architecture, count_parameters, tensor_shapes
-from stream.model.methods import Method, default_adapter_size, houlsby, sum_sites
+from stream.model.bottleneck import default_adapter_size, houlsby
+from stream.model.methods import Method, sum_sites
 from stream.results import RunResults
 
 _FLOAT32_BYTES = 4

@@ -1,8 +1,8 @@
-"""Methods as declarations: which tensors a task owns, which the stream shares, and how each starts.
+"""What a method is: which tensors a task owns, which the stream shares, and how each starts.
 
 A method is a function from an architecture and a number of classes to `Site`s. Everything else (starting
 values, what is trained, what is stored, how it is counted and served) follows from the sites, so the loop
-and the encoder hold no special case for any method.
+and the encoder hold no special case for any method. The methods themselves stand in `catalogue.py`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,33 +12,15 @@ from enum import StrEnum
 import torch
 from torch import Tensor
 
-from db.records import Owner, ParameterCounts
-from stream.errors import UserError
-from stream.model.adapter import adapter_shapes
-from stream.model.architecture import (
-    Architecture,
-    Shape,
-    count_parameters,
-    layer_norm_shapes,
-    tensor_shapes,
-)
+from db.records import Owner, ParameterCounts, Regime
+from stream.model.architecture import Architecture, Shape, count_parameters, layer_norm_shapes, tensor_shapes
 from stream.model.backbone import Backbone
+from tasks.task import PaperColumn
 
-PAPER_INITIAL_SCALE = 1e-2
-"""Standard deviation of fresh adapter weights, truncated at two of them (Houlsby et al. 2019, section 3.6).
-
-The paper's code uses 1e-3.
-"""
-IDENTITY_BOUND = 0.05
-"""Fresh adapters of up to 64 units change no value of the last hidden state by more (law 6 tests it).
-
-On MiniLM in float32, whose values have a standard deviation of 0.4, the largest change seen is 0.02 at 24
-units and 0.033 at 64. It grows with the square root of the size: 0.08 at 256.
-"""
 HEAD_INITIAL_SCALE = 0.02
 """Standard deviation of a fresh head's weights (the paper's code, run_classifier.py, `create_model`)."""
-PAPER_TRAINED_FRACTION = 0.0114
-"""Parameters per task over the backbone's, Houlsby et al. 2019, Table 2."""
+Materialise = Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]
+"""From what is trained to what is stored and served, by site name; differentiable."""
 
 
 class Kind(StrEnum):
@@ -57,6 +39,7 @@ class Start(StrEnum):
     NORMAL = "normal"
     """Truncated normal of the site's scale."""
     ZERO = "zero"
+    ONE = "one"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,18 +62,31 @@ class Site:
         )
 
 
+def as_trained(tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """Most methods store what they train."""
+    return tensors
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Method:
     """A way of adapting the backbone to a task."""
 
     name: str
     summary: str
-    options: Mapping[str, float | int | str] = field(default_factory=dict)
+    options: Mapping[str, float | int | str | bool] = field(default_factory=dict)
     """What distinguishes two recipes of the same method; part of `recipe_sha256`."""
     body: Callable[[Architecture], tuple[Site, ...]] = field(repr=False)
-    """Sites apart from the head."""
+    """What is stored apart from the head."""
+    learning_rate: float = 1e-3
+    """Peak rate where none is asked for."""
+    paper_epochs: PaperColumn = "adapters"
+    """Whose epochs of the paper's Table 4 apply."""
     shares: bool = False
     """Whether the stream owns the body: then a later task changes what an earlier one is served with."""
+    regime: Regime = Regime.STREAM
+    trained_body: Callable[[Architecture], tuple[Site, ...]] | None = field(default=None, repr=False)
+    """What is trained apart from the head, where that is not what is stored."""
+    materialise: Materialise = field(default=as_trained, repr=False)
 
     @property
     def isolated(self) -> bool:
@@ -98,14 +94,27 @@ class Method:
         return not self.shares
 
     def sites(self, architecture: Architecture, num_labels: int) -> tuple[Site, ...]:
-        """All tensors of one task with `num_labels` classes, body first."""
-        owner = Owner.SHARED if self.shares else Owner.OWN
-        body = tuple(replace(site, owner=owner) for site in self.body(architecture))
-        return body + head_sites(architecture, num_labels)
+        """All stored tensors of one task with `num_labels` classes, body first."""
+        return self._with_head(self.body(architecture), architecture, num_labels)
+
+    def trained_sites(self, architecture: Architecture, num_labels: int) -> tuple[Site, ...]:
+        """All tensors that are trained; `materialise` turns them into the stored ones."""
+        body = self.body if self.trained_body is None else self.trained_body
+        return self._with_head(body(architecture), architecture, num_labels)
 
     def reads_backbone(self, architecture: Architecture) -> bool:
         """Whether a served task still reads some tensor of the backbone."""
+        if self.regime is Regime.SEPARATE:
+            return False
         return not set(tensor_shapes(architecture)) <= {site.name for site in self.body(architecture)}
+
+    def _with_head(
+        self, body: tuple[Site, ...], architecture: Architecture, num_labels: int
+    ) -> tuple[Site, ...]:
+        if self.regime is Regime.SEPARATE:
+            return body
+        owner = Owner.SHARED if self.shares else Owner.OWN
+        return tuple(replace(site, owner=owner) for site in body) + head_sites(architecture, num_labels)
 
 
 def head_sites(architecture: Architecture, num_labels: int) -> tuple[Site, ...]:
@@ -122,85 +131,22 @@ def head_sites(architecture: Architecture, num_labels: int) -> tuple[Site, ...]:
     )
 
 
-def layer_norm_sites(architecture: Architecture) -> tuple[Site, ...]:
-    """Copies of all layer norms, the embedding layer norm included (adapter-bert issue 8)."""
-    shapes = layer_norm_shapes(architecture)
-    return tuple(Site(name=n, shape=s, kind=Kind.LAYER_NORM, start=Start.BACKBONE) for n, s in shapes.items())
-
-
-def bottleneck_sites(architecture: Architecture, size: int, initial_scale: float) -> tuple[Site, ...]:
-    """Two adapters a layer: after the attention output and after the feed-forward output."""
-    shapes: dict[str, Shape] = {}
-    for layer in range(architecture.num_layers):
-        for sublayer in ("attention", "feed_forward"):
-            shapes |= adapter_shapes(f"layer.{layer}.{sublayer}.adapter", architecture.hidden_size, size)
+def copied_sites(shapes: Mapping[str, Shape]) -> tuple[Site, ...]:
+    """Sites that start as copies of the backbone tensors of these names and shapes."""
     return tuple(
         Site(
             name=name,
             shape=shape,
-            kind=Kind.ADAPTER,
-            start=Start.NORMAL if name.endswith(".weight") else Start.ZERO,
-            scale=initial_scale,
+            kind=Kind.LAYER_NORM if ".norm." in name else Kind.OTHER,
+            start=Start.BACKBONE,
         )
         for name, shape in shapes.items()
     )
 
 
-def houlsby(adapter_size: int, *, initial_scale: float = PAPER_INITIAL_SCALE) -> Method:
-    """Bottleneck adapters, layer norms and a head per task (Houlsby et al. 2019).
-
-    Raises:
-        UserError: the size is not positive.
-    """
-    if adapter_size < 1:
-        raise UserError(f"--adapter-size is {adapter_size}; it must be 1 or more.")
-
-    def body(architecture: Architecture) -> tuple[Site, ...]:
-        return bottleneck_sites(architecture, adapter_size, initial_scale) + layer_norm_sites(architecture)
-
-    return Method(
-        name="houlsby",
-        summary=f"bottleneck adapters of size {adapter_size}, layer norms and head",
-        options={"adapter_size": adapter_size, "initial_scale": initial_scale},
-        body=body,
-    )
-
-
-def sequential() -> Method:
-    """One body fine-tuned on task after task, a head per task: the one that forgets."""
-
-    def body(architecture: Architecture) -> tuple[Site, ...]:
-        shapes = tensor_shapes(architecture)
-        return tuple(
-            Site(
-                name=name,
-                shape=shape,
-                kind=Kind.LAYER_NORM if ".norm." in name else Kind.OTHER,
-                start=Start.BACKBONE,
-            )
-            for name, shape in shapes.items()
-        )
-
-    return Method(
-        name="sequential",
-        summary="one fine-tuned body for all tasks, a head per task",
-        body=body,
-        shares=True,
-    )
-
-
-def default_adapter_size(architecture: Architecture) -> int:
-    """The multiple of 8 whose adapters and layer norms come nearest the paper's 1.14 % per task.
-
-    24 for MiniLM, 32 for bert-base-uncased.
-    """
-    backbone = count_parameters(tensor_shapes(architecture))
-
-    def distance(size: int) -> float:
-        body = houlsby(size).body(architecture)
-        return abs(sum_sites(body).total / backbone - PAPER_TRAINED_FRACTION)
-
-    return min(range(8, 513, 8), key=distance)
+def layer_norm_sites(architecture: Architecture) -> tuple[Site, ...]:
+    """Copies of all layer norms, the embedding layer norm included (adapter-bert issue 8)."""
+    return copied_sites(layer_norm_shapes(architecture))
 
 
 def sum_sites(sites: Sequence[Site]) -> ParameterCounts:
@@ -239,23 +185,8 @@ def _first_value(
         return shared[site.name].detach().cpu().clone()
     if site.start is Start.BACKBONE:
         return backbone.tensors[site.name].detach().cpu().clone()
-    value = torch.zeros(site.shape)
+    value = torch.full(site.shape, 1.0 if site.start is Start.ONE else 0.0)
     if site.start is Start.NORMAL:
         bound = 2 * site.scale
         torch.nn.init.trunc_normal_(value, std=site.scale, a=-bound, b=bound, generator=generator)
     return value
-
-
-def method_named(name: str, *, adapter_size: int, initial_scale: float = PAPER_INITIAL_SCALE) -> Method:
-    """The method of that name.
-
-    Raises:
-        UserError: there is none.
-    """
-    makers: dict[str, Callable[[], Method]] = {
-        "houlsby": lambda: houlsby(adapter_size, initial_scale=initial_scale),
-        "sequential": sequential,
-    }
-    if name not in makers:
-        raise UserError(f"There is no method {name!r}; known are {', '.join(makers)}.")
-    return makers[name]()

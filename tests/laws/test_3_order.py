@@ -6,7 +6,7 @@ from db import Database
 from stream import scheduler
 from stream.learning.learner import Learner
 from stream.model.backbone import Backbone
-from stream.model.methods import sequential
+from stream.model.catalogue import sequential
 from tests.tiny_runs import NAMES, own_digests, run_tasks, tiny_learner, tiny_task
 
 

@@ -12,8 +12,9 @@ import pytest
 from db import Database
 from stream.model.architecture import BERT_BASE_UNCASED
 from stream.model.backbone import Backbone
+from stream.model.bottleneck import houlsby
+from stream.model.catalogue import sequential
 from stream.model.forecast import forecast_growth
-from stream.model.methods import houlsby, sequential
 from stream.reports.tables import write_tables
 from stream.results import load_results
 from tasks import open_suite

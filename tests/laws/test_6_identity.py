@@ -8,8 +8,9 @@ from torch import Tensor
 
 from stream.learning.encoding import encode_split
 from stream.model.backbone import MINILM, Backbone, load_backbone
+from stream.model.bottleneck import IDENTITY_BOUND, houlsby
 from stream.model.encoder import assemble, hidden_states
-from stream.model.methods import IDENTITY_BOUND, fresh_parameters, houlsby
+from stream.model.methods import fresh_parameters
 from tasks.task import Split
 
 TEXTS = (

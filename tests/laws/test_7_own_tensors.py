@@ -9,7 +9,9 @@ from db import Database
 from db.records import Owner
 from stream.learning.learner import Learner
 from stream.model.backbone import Backbone, load_backbone
-from stream.model.methods import Method, fresh_parameters, houlsby, sequential
+from stream.model.bottleneck import houlsby
+from stream.model.catalogue import sequential
+from stream.model.methods import Method, fresh_parameters
 from stream.model.parameters import NO_PARAMETERS, TaskParameters, fingerprint
 from stream.scheduler import task_seed
 from tests.tiny_runs import NAMES, run_tasks, tiny_learner, tiny_task

@@ -13,8 +13,9 @@ from stream.learning.evaluation import ROW_IS_A_ROW_FROM
 from stream.model import fused
 from stream.model.backbone import MINILM, load_backbone
 from stream.model.batch import Batch
+from stream.model.bottleneck import houlsby
 from stream.model.encoder import Encoder, assemble, logits
-from stream.model.methods import fresh_parameters, houlsby
+from stream.model.methods import fresh_parameters
 from stream.model.precision import cpu_capability
 
 KNOWN = "AVX512"

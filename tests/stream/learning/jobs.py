@@ -5,10 +5,12 @@ from dataclasses import dataclass, field, replace
 
 from db.records import EpochRecord
 from stream.learning.encoding import TokenSet, encode_split
+from stream.learning.job import TaskData, TrainingJob
 from stream.learning.recipe import Recipe
-from stream.learning.training import Observer, StepProgress, TrainingJob
+from stream.learning.training import Observer, StepProgress
 from stream.model.backbone import Backbone
-from stream.model.methods import Method, fresh_parameters, houlsby
+from stream.model.bottleneck import houlsby
+from stream.model.methods import Method, fresh_parameters
 from stream.model.parameters import NO_PARAMETERS, TaskParameters
 from tasks.task import Split, Task
 from tests.stream.tiny import tiny_backbone, tiny_task
@@ -31,19 +33,24 @@ def tiny_job(
     seed: int = 0,
 ) -> TrainingJob:
     """24 examples in three steps an epoch."""
-    backbone, task = backbone or tiny_backbone(), task or tiny_task()
-    sites = (method or houlsby(4)).sites(backbone.architecture, len(task.labels))
+    backbone, task, method = backbone or tiny_backbone(), task or tiny_task(), method or houlsby(4)
+    sites = method.trained_sites(backbone.architecture, len(task.labels))
     return TrainingJob(
         backbone=backbone,
         sites=sites,
         start=fresh_parameters(sites, backbone, shared, seed),
-        train=tokens_of(backbone, task.train),
-        valid=tokens_of(backbone, task.valid),
+        data=[
+            TaskData(
+                train=tokens_of(backbone, task.train),
+                valid=tokens_of(backbone, task.valid),
+                num_epochs=num_epochs,
+            )
+        ],
         recipe=recipe,
-        num_epochs=num_epochs,
         seed=seed,
         recipe_sha256="recipe",
         position=0,
+        materialise=method.materialise,
     )
 
 

@@ -2,7 +2,9 @@ import pytest
 import torch
 
 from stream.learning.flat import FlatParameters
-from stream.model.methods import Kind, Method, fresh_parameters, houlsby, sequential
+from stream.model.bottleneck import houlsby
+from stream.model.catalogue import sequential
+from stream.model.methods import Kind, Method, fresh_parameters
 from stream.model.parameters import NO_PARAMETERS
 from tests.stream.tiny import CPU, TINY, tiny_backbone
 

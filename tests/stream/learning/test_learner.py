@@ -6,7 +6,9 @@ import torch
 from stream.learning.checkpoints import NoCheckpoints
 from stream.learning.learner import Learned, Learner
 from stream.learning.recipe import Recipe
-from stream.model.methods import Method, houlsby, sequential
+from stream.model.bottleneck import houlsby
+from stream.model.catalogue import sequential
+from stream.model.methods import Method
 from stream.model.parameters import NO_PARAMETERS, TaskParameters
 from stream.scheduler import Arrival
 from tasks import open_suite

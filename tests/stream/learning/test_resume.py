@@ -10,8 +10,10 @@ from db.records import EpochRecord
 from stream.learning import training
 from stream.learning.batching import Indices
 from stream.learning.checkpoints import NoCheckpoints
-from stream.learning.training import Trained, TrainingJob, train
-from stream.model.methods import houlsby, sequential
+from stream.learning.job import TrainingJob
+from stream.learning.training import Trained, train
+from stream.model.bottleneck import houlsby
+from stream.model.catalogue import sequential
 from tests.stream.learning.jobs import RECIPE, KeptCheckpoints, Stopped, Watcher, tiny_job
 from tests.stream.tiny import tiny_backbone
 
@@ -107,8 +109,8 @@ def test_stopped_around_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stopped before or after the restart at a lower rate, the training restarts once and ends the same."""
     take_step = training._Training._take_step
 
-    def overflow(self: training._Training, examples: Indices) -> None:
-        take_step(self, examples)
+    def overflow(self: training._Training, part: int, examples: Indices) -> None:
+        take_step(self, part, examples)
         if self._attempt == 0 and self._step > 3:
             self._loss_sum.fill_(torch.nan)
 
@@ -147,7 +149,7 @@ def test_speed_is_that_of_the_steps_taken_here(monkeypatch: pytest.MonkeyPatch) 
     watcher = Watcher()
     train(job(), checkpoints, watcher.observer)
     assert watcher.progress[0].step == 3
-    assert watcher.progress[0].tokens_per_second == pytest.approx(job().train.num_tokens / 3)
+    assert watcher.progress[0].tokens_per_second == pytest.approx(job().data[0].train.num_tokens / 3)
 
 
 def test_checkpoints_are_rare(monkeypatch: pytest.MonkeyPatch) -> None:

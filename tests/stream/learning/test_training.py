@@ -7,10 +7,12 @@ from stream.errors import TrainingError
 from stream.learning import training
 from stream.learning.batching import Indices
 from stream.learning.checkpoints import NoCheckpoints
+from stream.learning.job import TrainingJob
 from stream.learning.recipe import Recipe
-from stream.learning.training import Trained, TrainingJob, train
+from stream.learning.training import Trained, train
+from stream.model.bottleneck import houlsby
+from stream.model.catalogue import sequential
 from stream.model.dropout import MaskPool, StepDropout
-from stream.model.methods import houlsby, sequential
 from tests.stream.learning.jobs import RECIPE, Watcher, tiny_job
 from tests.stream.tiny import tiny_backbone, tiny_task
 
@@ -76,7 +78,7 @@ def test_epochs_are_reported() -> None:
     trained(job, watcher)
     assert [epoch.epoch for epoch in watcher.epochs] == [0, 1, 2]
     assert {epoch.attempt for epoch in watcher.epochs} == {0}
-    assert {epoch.num_tokens for epoch in watcher.epochs} == {job.train.num_tokens}
+    assert {epoch.num_tokens for epoch in watcher.epochs} == {job.data[0].train.num_tokens}
     assert [epoch.learning_rate for epoch in watcher.epochs] == [RECIPE.rate(step, 9) for step in (2, 5, 8)]
     assert all(0 <= epoch.valid <= 1 and epoch.seconds > 0 for epoch in watcher.epochs)
 
@@ -137,8 +139,8 @@ def test_a_restart_trains_at_a_tenth_of_the_rate(monkeypatch: pytest.MonkeyPatch
     job, watcher = tiny_job(recipe=high), Watcher()
     take_step = training._Training._take_step
 
-    def overflow(self: training._Training, examples: Indices) -> None:
-        take_step(self, examples)
+    def overflow(self: training._Training, part: int, examples: Indices) -> None:
+        take_step(self, part, examples)
         if self._attempt == 0:
             self._loss_sum.fill_(torch.inf)
 
@@ -185,9 +187,9 @@ def test_observers_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_metric_decides_which_epoch_is_best() -> None:
     """Validation is by the job's metric."""
-    job, watcher = replace(tiny_job(), metric="macro_f1"), Watcher()
+    job, watcher = tiny_job(), Watcher()
     other = Watcher()
-    trained(job, watcher)
+    trained(replace(job, data=[replace(job.data[0], metric="macro_f1")]), watcher)
     trained(tiny_job(), other)
     assert [epoch.valid for epoch in watcher.epochs] != [epoch.valid for epoch in other.epochs]
 

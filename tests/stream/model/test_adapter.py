@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from stream.model.adapter import BottleneckAdapter, adapter_shapes, apply_adapter
 from stream.model.architecture import count_parameters
 from stream.model.batch import Batch
+from stream.model.bottleneck import houlsby
 from stream.model.encoder import encode
-from stream.model.methods import houlsby
 from tests.stream.tiny import TINY, tiny_backbone
 
 
@@ -28,7 +28,7 @@ def test_it_is_the_plain_module() -> None:
     module = plain_adapter(20, 6)
     adapter = BottleneckAdapter(*module.parameters())
     x = torch.randn(3, 5, 20)
-    torch.testing.assert_close(apply_adapter(adapter, x), x + module(x), rtol=0, atol=1e-6)
+    torch.testing.assert_close(apply_adapter(adapter, x, x + 1), x + module(x), rtol=0, atol=1e-6)
 
 
 def test_gradients_are_those_of_the_plain_module() -> None:
@@ -40,7 +40,7 @@ def test_gradients_are_those_of_the_plain_module() -> None:
     )
     x = torch.randn(4, 20, requires_grad=True)
     weights = torch.randn(4, 20)
-    ours = torch.autograd.grad((apply_adapter(adapter, x) * weights).sum(), (x, *adapter))
+    ours = torch.autograd.grad((apply_adapter(adapter, x, x + 1) * weights).sum(), (x, *adapter[:4]))
     expected = torch.autograd.grad(((x + module(x)) * weights).sum(), (x, *module.parameters()))
     for one, other in zip(ours, expected, strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-5)

@@ -5,8 +5,10 @@ from db.records import Owner
 from stream.errors import UserError
 from stream.model.architecture import tensor_shapes
 from stream.model.batch import Batch
+from stream.model.bottleneck import houlsby
+from stream.model.catalogue import sequential
 from stream.model.encoder import assemble, encode, hidden_states
-from stream.model.methods import Kind, Start, fresh_parameters, houlsby, method_named, sequential
+from stream.model.methods import Kind, Start, fresh_parameters
 from stream.model.parameters import NO_PARAMETERS, TaskParameters
 from tests.stream.tiny import TINY, random_head, tiny_backbone
 
@@ -129,14 +131,6 @@ def test_a_copied_layer_replaces_the_backbones() -> None:
     copies["layer.0.attention.query.weight"] *= 2
     other = assemble(BACKBONE, copies | random_head(2))
     assert not torch.allclose(hidden_states(other, batch), hidden_states(plain, batch))
-
-
-def test_methods_by_name() -> None:
-    """Each method answers to its name, and its options tell recipes apart."""
-    assert method_named("houlsby", adapter_size=16).options == {"adapter_size": 16, "initial_scale": 1e-2}
-    assert method_named("sequential", adapter_size=16).name == "sequential"
-    with pytest.raises(UserError, match="no method 'lora'; known are houlsby, sequential"):
-        method_named("lora", adapter_size=16)
 
 
 def test_an_adapter_has_a_size() -> None:

@@ -1,0 +1,73 @@
+"""What one training is given: tensors, data and settings, and which data each of its epochs passes over."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from torch import Tensor
+
+from stream.learning.encoding import TokenSet
+from stream.learning.recipe import Recipe
+from stream.model.backbone import Backbone
+from stream.model.methods import Materialise, Site, as_trained
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class TaskData:
+    """One task's examples in a job."""
+
+    train: TokenSet
+    valid: TokenSet
+    num_epochs: int
+    metric: str = "accuracy"
+    """Validation metric, a name in `METRICS`."""
+    head: str = "head"
+    """Name of the site of this task's head in the job."""
+
+    def served(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """The job's tensors as this task is served with them: its own head goes by the name of `head`."""
+        if self.head == "head":
+            return tensors
+        own = {f"head.{leaf}": tensors[f"{self.head}.{leaf}"] for leaf in ("weight", "bias")}
+        return {**tensors, **own}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingJob:
+    """What is to be trained, on what, and how."""
+
+    backbone: Backbone
+    sites: Sequence[Site]
+    start: dict[str, Tensor]
+    data: Sequence[TaskData]
+    recipe: Recipe
+    seed: int
+    recipe_sha256: str
+    position: int
+    materialise: Materialise = as_trained
+
+    @cached_property
+    def num_epochs(self) -> int:
+        """Epochs of the job: those of the task that has most."""
+        return max(part.num_epochs for part in self.data)
+
+    def taking_part(self, epoch: int) -> list[tuple[int, TaskData, int]]:
+        """(index, data, its own epoch) of the tasks that an epoch of the job passes over.
+
+        A task with fewer epochs than the job takes part in evenly spread ones.
+        """
+        parts: list[tuple[int, TaskData, int]] = []
+        for i, part in enumerate(self.data):
+            before, after = (e * part.num_epochs // self.num_epochs for e in (epoch, epoch + 1))
+            if after > before:
+                parts.append((i, part, before))
+        return parts
+
+    @cached_property
+    def first_steps(self) -> tuple[int, ...]:
+        """Optimiser step at which each epoch starts, and after the last one the number of all steps."""
+        starts = [0]
+        for epoch in range(self.num_epochs):
+            sizes = (len(part.train) for _, part, _ in self.taking_part(epoch))
+            starts.append(starts[-1] + sum(-(-size // self.recipe.batch_size) for size in sizes))
+        return tuple(starts)
