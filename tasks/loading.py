@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tasks.card import TaskCard
@@ -17,6 +17,20 @@ from tasks.splits import Examples, split_examples
 from tasks.task import DataStatus, Limits, Split, Task
 
 UNLIMITED = Limits()
+MAX_UNSEEN_SHARE = 0.05
+"""Above this share of rows with labels that training lacks, a file's labels are taken for a mistake."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SplitRows:
+    """The rows of a task, as they were given and as they are split."""
+
+    given: Mapping[str, Examples]
+    """Split name -> rows of its file, in file order."""
+    splits: Mapping[str, Examples]
+    """Train, valid and test, in hash order."""
+    labels: tuple[str, ...]
+    """Class names, sorted."""
 
 
 def load_task(
@@ -70,24 +84,33 @@ def _download(card: TaskCard, found: Availability, network: Network) -> None:
         network.download(card.url, sha256=card.sha256, target=found.paths["train"], member=card.member)
 
 
-def _load(card: TaskCard, found: Availability, *, limits: Limits, seed: int) -> Task:
+def read_splits(card: TaskCard, found: Availability, *, seed: int) -> SplitRows:
+    """Read the files found, name the classes and split; nothing is capped.
+
+    Raises:
+        DataError: A file is damaged or does not fit the card; the message says what to do.
+    """
     given = {split: _read(card, split, file, found) for split, file in card.given.items()}
     labels = tuple(sorted({label for examples in given.values() for label in examples.labels}))
     _check_classes(card, given, labels)
-    splits = split_examples(given, seed=seed, name=card.name)
-    index = {label: number for number, label in enumerate(labels)}
-    train = _capped(splits["train"], index, limits.max_train)
-    valid = _capped(splits["valid"], index, limits.max_valid)
-    test = _capped(splits["test"], index, limits.max_test)
+    return SplitRows(given=given, labels=labels, splits=split_examples(given, seed=seed, name=card.name))
+
+
+def _load(card: TaskCard, found: Availability, *, limits: Limits, seed: int) -> Task:
+    rows = read_splits(card, found, seed=seed)
+    index = {label: number for number, label in enumerate(rows.labels)}
+    train = _capped(rows.splits["train"], index, limits.max_train)
+    valid = _capped(rows.splits["valid"], index, limits.max_valid)
+    test = _capped(rows.splits["test"], index, limits.max_test)
     return Task(
         name=card.name,
         title=card.title,
         data=found.status,
-        labels=labels,
+        labels=rows.labels,
         train=train,
         valid=valid,
         test=test,
-        fingerprint=task_fingerprint(card.name, labels, (train, valid, test)),
+        fingerprint=task_fingerprint(card.name, rows.labels, (train, valid, test)),
         kind=card.kind,
         metric=card.metric,
         overrides=card.overrides,
@@ -95,9 +118,9 @@ def _load(card: TaskCard, found: Availability, *, limits: Limits, seed: int) -> 
         notes=(
             *card.notes,
             *found.notes,
-            *count_notes(card, list(given.values())),
-            *split_notes(card, splits),
-            *overlap_notes(given, splits),
+            *count_notes(card, list(rows.given.values())),
+            *split_notes(card, rows.splits),
+            *overlap_notes(rows.given, rows.splits),
         ),
     )
 
@@ -118,13 +141,20 @@ def _check_classes(card: TaskCard, given: Mapping[str, Examples], labels: Sequen
         )
     known = Counter(given["train"].labels)
     for split in ("valid", "test"):
-        for label in sorted(set(given[split].labels)) if split in given else ():
-            if label not in known:
-                raise DataError(
-                    f"task '{card.name}': label '{label}' of {card.given[split]} never occurs in "
-                    f"{card.given['train']}, whose labels are {', '.join(sorted(known)[:20])}; "
-                    "correct it, or add it to drop or map"
-                )
+        if split in given:
+            _check_unseen(card, split, Counter(given[split].labels), known)
+
+
+def _check_unseen(card: TaskCard, split: str, counts: Counter[str], known: Counter[str]) -> None:
+    """A few rows of classes that training lacks are kept and noted: they count as errors, as in use."""
+    unseen = sorted(label for label in counts if label not in known)
+    num_unseen = sum(counts[label] for label in unseen)
+    if num_unseen > MAX_UNSEEN_SHARE * counts.total():
+        raise DataError(
+            f"task '{card.name}': label '{unseen[0]}' of {card.given[split]} never occurs in "
+            f"{card.given['train']}, whose labels are {', '.join(sorted(known)[:20])}; correct it, or "
+            f"add it to drop or map ({num_unseen} of {counts.total()} rows have such labels)"
+        )
 
 
 def _capped(examples: Examples, index: Mapping[str, int], limit: int | None) -> Split:

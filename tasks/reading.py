@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tasks.card import FileFormat, TaskCard
+from tasks.card import FileFormat, TaskCard, Undecodable
 from tasks.errors import DataError, DownloadError, TaskError, did_you_mean
 from tasks.splits import Examples
 from tasks.tables import datasets_library, file_table, hub_table, table_cache
@@ -94,11 +94,13 @@ def _diagnosis(card: TaskCard, path: Path, error: Exception, *, where: str) -> D
             )
     if NO_ROWS in str(chain[-1]):
         return _without_rows(card, where)
-    line = _undecodable_line(path, card.encoding) if card.format in TEXT_FORMATS else None
+    strict = card.undecodable is Undecodable.REFUSE
+    line = _undecodable_line(path, card.encoding) if strict and card.format in TEXT_FORMATS else None
     if line is not None:
         return DataError(
             f"{where} is not {card.encoding} text (line {line}); "
-            'state the right encoding, such as encoding = "latin-1"'
+            'state the right encoding, such as encoding = "latin-1", or, where several are mixed, '
+            'undecodable = "replace"'
         )
     return DataError(
         f"{where} cannot be read as {card.format} ({_last_line(chain[-1])}); correct the file or format"

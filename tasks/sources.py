@@ -4,6 +4,7 @@ Looking costs a few file look-ups and, for a file that could be downloaded, one 
 missing file of a user's own suite is an error in every mode but `simulated`: a stand-in would hide it.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -130,8 +131,9 @@ def _folders(card: TaskCard, home: Path | None) -> tuple[Path, ...]:
 
 
 def _look_up(card: TaskCard, name: str, home: Path | None) -> Path | None:
-    candidates = (folder / Path(name).expanduser() for folder in _folders(card, home))
-    return next((path for path in candidates if path.is_file()), None)
+    # os.path answers False or unchanged where pathlib raises: names too long, users that do not exist
+    candidates = (folder / os.path.expanduser(name) for folder in _folders(card, home))
+    return next((path for path in candidates if os.path.isfile(path)), None)
 
 
 def _missing(card: TaskCard, name: str, home: Path | None) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from tasks.archives import read_members
-from tasks.card import FileFormat, Quoting, TaskCard
+from tasks.card import FileFormat, Quoting, TaskCard, Undecodable
 from tasks.errors import DataError
 from tasks.homes import cache_folder
 from tasks.network import file_sha256
@@ -40,7 +40,7 @@ def file_table(card: TaskCard, path: Path) -> Any:
     if card.format in SEPARATORS:
         return _load("csv", path, **_csv_options(card, path))
     if card.format is FileFormat.JSONL:
-        return _load("json", path, encoding=card.encoding)
+        return _load("json", path, **_json_options(card))
     return _load("parquet", path)
 
 
@@ -69,10 +69,18 @@ def _csv_options(card: TaskCard, path: Path) -> Mapping[str, Any]:
     }
 
 
+def _json_options(card: TaskCard) -> Mapping[str, Any]:
+    """The library decodes in Python only what is not called `utf-8`; Arrow replaces nothing."""
+    if card.undecodable is Undecodable.REFUSE:
+        return {"encoding": card.encoding}
+    return {"encoding": card.encoding.replace("utf-8", "utf_8"), "encoding_errors": card.undecodable}
+
+
 def _dialect(card: TaskCard) -> Mapping[str, Any]:
     return {
-        "sep": SEPARATORS[card.format],
+        "sep": card.separator or SEPARATORS[card.format],
         "encoding": card.encoding,
+        "encoding_errors": "replace" if card.undecodable is Undecodable.REPLACE else "strict",
         "quoting": csv.QUOTE_NONE if card.quoting is Quoting.NONE else csv.QUOTE_MINIMAL,
         "keep_default_na": False,
     }
@@ -107,20 +115,23 @@ def _folders_table(card: TaskCard, path: Path) -> Any:
             "path": str(path),
             "sha256": file_sha256(path),
             "encoding": card.encoding,
+            "errors": "replace" if card.undecodable is Undecodable.REPLACE else "strict",
             "text": card.text[0],
             "label": card.label,
         },
     )
 
 
-def folder_rows(*, path: str, sha256: str, encoding: str, text: str, label: str) -> Iterator[dict[str, str]]:
+def folder_rows(
+    *, path: str, sha256: str, encoding: str, errors: str, text: str, label: str
+) -> Iterator[dict[str, str]]:
     """A row per member `.../LABEL/name` of an archive: its content and its folder's name."""
     found = False
     for member in read_members(Path(path)):
         parts = PurePosixPath(member.name).parts
         if len(parts) >= 2:
             found = True
-            yield {text: member.content.decode(encoding), label: parts[-2]}
+            yield {text: member.content.decode(encoding, errors), label: parts[-2]}
     if not found:
         raise DataError(
             f"the archive {path} (SHA-256 {sha256[:12]}...) has no member LABEL/name; check the file"

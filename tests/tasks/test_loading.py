@@ -15,6 +15,8 @@ from tasks import (
     DownloadError,
     Limits,
     Network,
+    TaskKind,
+    TrainingOverrides,
     UnreachableError,
     load_task,
     open_suite,
@@ -121,6 +123,23 @@ def test_a_label_unseen_in_training_is_refused_in_a_given_file(make_card, tmp_pa
     sentence = "label 'z' of more.csv never occurs in rows.csv, whose labels are x, y; correct it"
     with pytest.raises(DataError, match=sentence):
         load_task(make_card(csv_of(ROWS), f'{split} = "more.csv"'))
+
+
+def test_a_few_unseen_labels_of_a_given_file_are_kept_and_noted(make_card, tmp_path):
+    """One row in 21 with a label that training lacks stays a row, and its class a class."""
+    (tmp_path / "more.csv").write_text(csv_of([*ROWS[:20], ("new", "z")]))
+    task = load_task(make_card(csv_of(ROWS), 'test = "more.csv"'))
+    assert (task.labels, len(task.test)) == (("x", "y", "z"), 21)
+    assert "classes too rare to occur in the training split: z" in task.notes
+
+
+def test_a_tasks_own_caps_and_settings_are_carried_along(make_card):
+    """The smaller of both caps holds; epochs and rate stand in the task as the file has them."""
+    card = make_card(csv_of(ROWS), "max_train = 7", "max_test = 4", "epochs = 3", "learning_rate = 5e-4")
+    task = load_task(card, limits=Limits(max_train=9, max_valid=3, max_test=2))
+    assert (len(task.train), len(task.valid), len(task.test)) == (7, 3, 2)
+    assert task.overrides == TrainingOverrides(num_epochs=3, learning_rate=5e-4)
+    assert task.kind is TaskKind.CLASSIFICATION
 
 
 def test_a_rare_class_may_miss_from_training_and_is_noted(make_card):

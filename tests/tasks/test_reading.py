@@ -44,6 +44,24 @@ def test_latin_1_is_read_where_the_card_says_so(make_card):
     assert list(read(card).texts) == ["café"]
 
 
+def test_another_separator_is_read_where_the_card_says_so(make_card):
+    """A semicolon between columns makes commas characters."""
+    card = make_card("text;label\na, b;x\n", 'separator = ";"')
+    assert (list(read(card).texts), list(read(card).labels)) == (["a, b"], ["x"])
+
+
+@pytest.mark.parametrize(
+    ("content", "file"),
+    [
+        (b"text,label\ncaf\xe9 \xc3\xa9,x\n", "rows.csv"),
+        (b'{"text": "caf\xe9 \xc3\xa9", "label": "x"}\n', "rows.jsonl"),
+    ],
+)
+def test_bytes_of_another_encoding_are_replaced_where_the_card_says_so(make_card, content, file):
+    """In a file of two encodings what does not decode becomes U+FFFD, the rest is read."""
+    assert list(read(make_card(content, 'undecodable = "replace"', file=file)).texts) == ["caf\ufffd é"]
+
+
 @pytest.mark.parametrize(
     ("content", "file"), [("text,label\na,x\n", "rows.csv"), ('{"text": "a", "label": "x"}\n', "rows.jsonl")]
 )
