@@ -4,6 +4,7 @@ Only command lines know it; every class below takes plain arguments.
 """
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
@@ -11,6 +12,7 @@ from typing import Any
 
 from stream.errors import UserError
 from stream.learning.recipe import Recipe
+from stream.model.specification import method_named
 from stream.scheduler import Order
 from tasks import DataMode, Limits, did_you_mean, suite_parts
 
@@ -60,10 +62,20 @@ class RunConfiguration:
         """Plain values, as stored."""
         return asdict(self)
 
+    @property
+    def suite_name(self) -> str:
+        """The suite without folders and endings, e.g. `additional17`."""
+        parts = (part.rsplit("/", 1)[-1].removesuffix(".toml") for part in suite_parts(self.suite))
+        return "+".join(parts)
+
+    @property
+    def method_name(self) -> str:
+        """The method in a form that fits a file's name, e.g. `fine-tune-2`."""
+        return re.sub(r"[^\w.]+", "-", self.method)
+
     def default_name(self) -> str:
         """Name of a run that was given none, e.g. `additional17-houlsby-quick`."""
-        parts = (part.rsplit("/", 1)[-1].removesuffix(".toml") for part in suite_parts(self.suite))
-        return f"{'+'.join(parts)}-{self.method}-{self.preset}"
+        return f"{self.suite_name}-{self.method_name}-{self.preset}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,9 +120,14 @@ def limits_for(preset: Preset, overrides: Overrides) -> Limits:
     )
 
 
-def recipe_for(preset: Preset, overrides: Overrides) -> Recipe:
-    """The preset's training settings with the user's over them."""
-    recipe = asdict(_RECIPES[preset])
+def recipe_for(preset: Preset, overrides: Overrides, method: str = "houlsby") -> Recipe:
+    """The preset's training settings with the method's rate and then the user's settings over them.
+
+    Raises:
+        UserError: there is no such method.
+    """
+    rate = method_named(method, adapter_size=1).learning_rate
+    recipe = asdict(_RECIPES[preset]) | {"learning_rate": rate}
     names = ("num_epochs", "batch_size", "learning_rate", "max_length")
     chosen = {name: getattr(overrides, name) for name in names}
     return Recipe(**{**recipe, **{name: value for name, value in chosen.items() if value is not None}})

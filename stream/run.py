@@ -21,9 +21,11 @@ from stream.display import open_display
 from stream.errors import RunInterrupted, StreamError, UserError
 from stream.model.backbone import MINILM
 from stream.model.precision import choose_device
+from stream.model.specification import METHODS
 from stream.results import ProofStatus, RunResults
 from stream.scheduler import Order
-from stream.session import Place, run_session
+from stream.session import Place
+from stream.sessions import run_sessions
 from tasks import DataMode, TaskError, resolve_home
 
 
@@ -33,7 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(given)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        results = run_session(configuration_of(options), place_of(options), open_display(options.display))
+        results = run_sessions(
+            configurations_of(options), place_of(options), lambda: open_display(options.display)
+        )
     except RunInterrupted as interruption:
         command = resume_command(given, interruption.name)
         print(f"interrupted; everything done so far is saved. Go on with:\n  {command}", file=sys.stderr)
@@ -48,9 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return exit_code(results)
 
 
-def exit_code(results: RunResults) -> int:
+def exit_code(results: Sequence[RunResults]) -> int:
     """1 only where a method that promises isolation forgot."""
-    forgot = results.proof.status is ProofStatus.FORGOTTEN and results.run.isolated
+    forgot = any(result.proof.status is ProofStatus.FORGOTTEN and result.run.isolated for result in results)
     return EXIT_DAMAGE if forgot else EXIT_DONE
 
 
@@ -68,14 +72,19 @@ def parser() -> argparse.ArgumentParser:
     what.add_argument("--seed", type=int, default=0)
     how = made.add_argument_group("how it is learned")
     how.add_argument("--backbone", default=MINILM, help="minilm, a name of the Hugging Face hub, or a folder")
-    how.add_argument("--method", default="houlsby", help="houlsby or sequential; default: houlsby")
+    how.add_argument(
+        "--method",
+        default="houlsby",
+        help=f"{', '.join(METHODS)}; with options after colons, such as fine-tune:2, lora:rank=4 or "
+        "houlsby:placement=attention; several separated by commas, one run each; default: houlsby",
+    )
     how.add_argument("--adapter-size", type=int, help="default: nearest the paper's 1.14 %% per task")
     how.add_argument("--preset", help=f"{', '.join(Preset)}; default: quick on a CPU, standard on a GPU")
     how.add_argument("--max-train", type=int, help="cap on the training examples of a task")
     how.add_argument("--max-test", type=int, help="cap on its validation and test examples")
     how.add_argument("--epochs", type=int)
     how.add_argument("--batch-size", type=int)
-    how.add_argument("--learning-rate", type=float)
+    how.add_argument("--learning-rate", type=float, help="default: the method's own")
     how.add_argument("--max-length", type=int, help="tokens of a text; default: 128")
     how.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     where = made.add_argument_group("where it is kept and shown")
@@ -87,12 +96,16 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def configuration_of(options: argparse.Namespace) -> RunConfiguration:
-    """What decides the run's numbers.
+def configurations_of(options: argparse.Namespace) -> tuple[RunConfiguration, ...]:
+    """What decides the numbers of each method's run.
 
     Raises:
         UserError: an option's value is not allowed.
     """
+    methods = tuple(name.strip() for name in options.method.split(","))
+    repeated = sorted({name for name in methods if methods.count(name) > 1})
+    if repeated:
+        raise UserError(f"--method names {repeated[0]} twice; name each method once.")
     on_gpu = choose_device(options.device).type == "cuda"
     preset = preset_named(options.preset or (Preset.STANDARD if on_gpu else Preset.QUICK))
     overrides = Overrides(
@@ -103,20 +116,24 @@ def configuration_of(options: argparse.Namespace) -> RunConfiguration:
         learning_rate=options.learning_rate,
         max_length=options.max_length,
     )
-    return RunConfiguration(
-        suite=options.suite,
-        tasks=None if options.tasks is None else tuple(name.strip() for name in options.tasks.split(",")),
-        data=DataMode(options.data),
-        split_seed=0,
-        order=Order(options.order),
-        seed=options.seed,
-        backbone=options.backbone,
-        method=options.method,
-        adapter_size=options.adapter_size,
-        preset=preset,
-        limits=limits_for(preset, overrides),
-        recipe=recipe_for(preset, overrides),
-    )
+
+    def configured(method: str) -> RunConfiguration:
+        return RunConfiguration(
+            suite=options.suite,
+            tasks=None if options.tasks is None else tuple(name.strip() for name in options.tasks.split(",")),
+            data=DataMode(options.data),
+            split_seed=0,
+            order=Order(options.order),
+            seed=options.seed,
+            backbone=options.backbone,
+            method=method,
+            adapter_size=options.adapter_size,
+            preset=preset,
+            limits=limits_for(preset, overrides),
+            recipe=recipe_for(preset, overrides, method),
+        )
+
+    return tuple(configured(method) for method in methods)
 
 
 def place_of(options: argparse.Namespace) -> Place:

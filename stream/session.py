@@ -10,7 +10,8 @@ from typing import Any
 import torch
 
 from db import ConfigurationError, Database, Ledger, LedgerError, RunExistsError
-from db.records import NewRun, RunRecord, RunStatus
+from db.records import NewRun, Regime, RunRecord, RunStatus
+from stream.baselines import learn_jointly, learn_separately
 from stream.configuration import RunConfiguration, difference
 from stream.display import Display
 from stream.environment import describe_environment
@@ -28,6 +29,13 @@ from stream.results import RunResults
 from stream.scheduler import Order, TaskStream, order_names
 from stream.simulator import simulate
 from tasks import Suite, Task, TaskCard, availability, did_you_mean, load_task, open_suite
+
+_LOOPS = {
+    Regime.STREAM: simulate,
+    Regime.JOINT: learn_jointly,
+    Regime.SEPARATE: learn_separately,
+}
+"""How the tasks of a run are learned, by the regime of its method."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +72,7 @@ def run_session(configuration: RunConfiguration, place: Place, display: Display)
             stream = make_stream(configuration, suite, place.data_home)
             ledger = _ledger(database, name, configuration, learner, stream, stored)
             with _status_kept(ledger), display:
-                results = simulate(stream, learner, ledger, display)
+                results = _LOOPS[learner.method.regime](stream, learner, ledger, display)
                 growth = bert_base_growth(results)
                 write_reports(results, out, bert_base_growth=growth)
                 lines = (*last_lines(results, bert_base_growth=growth), f"reports: {out}")
@@ -100,11 +108,17 @@ def make_method(configuration: RunConfiguration, backbone: Backbone) -> Method:
 
 
 def make_learner(configuration: RunConfiguration, backbone: Backbone) -> Learner:
-    """The learner of a configuration on a loaded backbone."""
+    """The learner of a configuration on a loaded backbone.
+
+    Raises:
+        UserError: the backbone cannot have the method (fewer layers than it asks for, say).
+    """
+    method = make_method(configuration, backbone)
+    method.sites(backbone.architecture, 1)
     return Learner(
         backbone=backbone,
         backbone_sha256=backbone.fingerprint(),
-        method=make_method(configuration, backbone),
+        method=method,
         recipe=configuration.recipe,
     )
 
@@ -182,6 +196,7 @@ def _new_run(name: str, configuration: RunConfiguration, learner: Learner, strea
         suite=configuration.suite,
         method=configuration.method,
         isolated=learner.method.isolated,
+        regime=learner.method.regime,
         task_names=stream.names,
         backbone=backbone.name,
         backbone_sha256=learner.backbone_sha256,

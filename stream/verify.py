@@ -15,7 +15,8 @@ import torch
 
 from db import Database, LedgerError, UsageError
 from db.ledger import Ledger
-from db.records import EvaluationRecord, Owner, ParametersRecord, RunRecord, RunStatus
+from db.records import EvaluationRecord, Owner, ParametersRecord, Regime, RunRecord, RunStatus
+from stream.baselines import score_digests, stored_scores
 from stream.commands import (
     EXIT_DAMAGE,
     EXIT_DONE,
@@ -95,6 +96,8 @@ def verify(ledger: Ledger, *, device: str = "auto") -> Verdict:
         )
         return Verdict(damages=(sentence,), num_equal=0, num_not_comparable=0, num_changed_predictions=0)
     print(f"backbone {run.backbone}: fingerprint {run.backbone_sha256[:12]}... unchanged")
+    if run.regime is Regime.SEPARATE:
+        return _verdict(_checked_scores(ledger, run))
     return _verdict(_checked(learner, ledger, run))
 
 
@@ -154,6 +157,20 @@ def _checked(learner: Learner, ledger: Ledger, run: RunRecord) -> Iterator[_Chec
         else:
             sentence = f"{name}: equal bit for bit, {evaluation.metric} {evaluation.value:.4f}"
             yield _Check(sentence=sentence, equal=True, num_changed=0)
+
+
+def _checked_scores(ledger: Ledger, run: RunRecord) -> Iterator[_Check]:
+    """Stored scores against the recorded evaluations: a pipeline is not kept, so it cannot be run again."""
+    for learned in ledger.parameters(owner=Owner.OWN):
+        scores = stored_scores(ledger.parameters_content(learned.position))
+        name, digests = run.task_names[learned.position], score_digests(scores)
+        rows = ledger.evaluations(on=learned.position)
+        if _digests(learned)[:2] == digests and all(_digests(row)[:2] == digests for row in rows):
+            sentence = f"{name}: the stored scores are those that were evaluated"
+            yield _Check(sentence=sentence, equal=True, num_changed=0)
+        else:
+            sentence = f"{name}: the stored scores have digest {digests[0]}, not the recorded one"
+            yield _Check(sentence=sentence, equal=False, num_changed=0)
 
 
 def _forgotten(

@@ -8,7 +8,7 @@ monotonic clock in seconds.
 
 from dataclasses import dataclass, replace
 
-from db.records import EpochRecord, RunRecord, RunStatus
+from db.records import EpochRecord, Regime, RunRecord, RunStatus
 from stream.display.protocol import TrainingProgress
 from stream.growth import GrowthPoint
 from stream.metrics import AccuracyMatrix
@@ -182,6 +182,8 @@ def broken_off(state: StreamState, status: RunStatus, now: float) -> StreamState
 
 def _is_partial(row: Row, results: RunResults) -> bool:
     """Whether a served task of the row is not re-evaluated yet; removed ones never are."""
+    if results.run.regime is Regime.SEPARATE:
+        return row[-1] is None
     removed = {task.position for task in results.tasks if task.removed}
     return any(value is None and on not in removed for on, value in enumerate(row))
 
@@ -231,6 +233,8 @@ def _name_at(state: StreamState, position: int) -> str:
 
 def _row_length(state: StreamState, after: int) -> int:
     """Comparisons that row `after` will hold: every task so far that was not removed."""
+    if state.run.regime is Regime.SEPARATE:
+        return 1
     return after + 1 - sum(task.removed for task in state.tasks)
 
 

@@ -16,7 +16,12 @@ from stream.model.low_rank import low_rank_shapes, scaled
 from stream.model.methods import Kind, Method, Site, Start, copied_sites, layer_norm_sites
 
 FINE_TUNING_RATE = 1e-4
-"""Peak rate of methods that train the backbone's own weights."""
+"""Peak rate of methods that train the backbone's own weights.
+
+The rates of all methods here are those with the best mean validation accuracy over three real tasks (airline,
+political-message, primary-emotions; 1,000 examples, 100,000 tokens each) of two or three per method, a factor
+of about 3 apart.
+"""
 
 
 def lora(rank: int = 8, alpha: float = 16.0) -> Method:
@@ -51,6 +56,7 @@ def lora(rank: int = 8, alpha: float = 16.0) -> Method:
         summary=f"low-rank updates of query and value, rank {rank}, and head",
         options={"rank": rank, "alpha": alpha},
         body=body,
+        learning_rate=3e-3,
         materialise=scaled(alpha / rank),
     )
 
@@ -89,6 +95,7 @@ def prefix(length: int = 20, hidden: int = 128) -> Method:
         summary=f"{length} trained keys and values a layer, and head",
         options={"length": length, "hidden": hidden},
         body=body,
+        learning_rate=3e-3,
         trained_body=network,
         materialise=prefixes.materialise,
     )
@@ -97,7 +104,7 @@ def prefix(length: int = 20, hidden: int = 128) -> Method:
 def layer_norm() -> Method:
     """All layer norms and a head per task (Houlsby et al. 2019, section 3.4)."""
     return Method(
-        name="layer-norm", summary="layer norms and head", body=layer_norm_sites, learning_rate=3e-3
+        name="layer-norm", summary="layer norms and head", body=layer_norm_sites, learning_rate=1e-2
     )
 
 

@@ -1,0 +1,208 @@
+"""Baselines beside the stream, in the same tables: one model for all tasks, and pipelines without a backbone.
+
+Both need what a stream does not give or leave nothing that could be served again, so the loop of the
+simulator does not fit them; what they record is the same.
+"""
+
+import hashlib
+import json
+import time
+from dataclasses import asdict
+from importlib.metadata import version
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+from jaxtyping import Float32
+
+from db import Ledger
+from db.records import Owner, ParameterCounts, ParametersRecord, PlanRecord, RunStatus
+from stream.display.protocol import Display
+from stream.growth import GrowthCounter
+from stream.learning.joint import learn_together
+from stream.learning.learner import Learner
+from stream.learning.no_bert import SearchBudget, SearchedPipeline, search_pipelines
+from stream.metrics import METRICS, Evaluation, predictions_from_bytes
+from stream.recording import (
+    LedgerCheckpoints,
+    evaluation_record,
+    observer,
+    parameters_record,
+    plan_record,
+    task_record,
+)
+from stream.results import RunResults, comparison, load_results, task_result
+from stream.scheduler import Arrival, TaskStream, task_seed
+from stream.simulator import learned_record, reevaluate, stored_task
+
+Scores = Float32[np.ndarray, "examples labels"]
+SEARCH_BUDGET = SearchBudget()
+
+
+def learn_jointly(stream: TaskStream, learner: Learner, ledger: Ledger, display: Display) -> RunResults:
+    """Train one body on all tasks of the stream at once, and evaluate each task from the ledger.
+
+    Raises:
+        TrainingError: the loss was not finite twice.
+        LedgerError: something could not be stored or read back; what was committed stays.
+    """
+    display.run_started(load_results(ledger))
+    arrivals = tuple(stream)
+    if not ledger.has_parameters(0):
+        _train_jointly(arrivals, stream.run_seed, learner, ledger, display)
+    last = arrivals[-1].position
+    for arrival in arrivals:
+        if not ledger.has_evaluation(after=last, on=arrival.position):
+            record = reevaluate(learner, ledger, after=last, on=arrival.position)
+            display.task_evaluated(comparison(record, learned_record(ledger, arrival.position)))
+    ledger.set_status(RunStatus.FINISHED)
+    return load_results(ledger)
+
+
+def _train_jointly(
+    arrivals: tuple[Arrival, ...], run_seed: int, learner: Learner, ledger: Ledger, display: Display
+) -> None:
+    """Learn all tasks and commit them; the first one, which holds the body, last."""
+    num_train = sum(len(arrival.task.train) for arrival in arrivals)
+    num_labels = sum(len(arrival.task.labels) for arrival in arrivals)
+    first = arrivals[0]
+    display.arrival_started(0, first.name, first.task.data.value, num_train, num_labels)
+    prepared = [learner.prepare(arrival.task) for arrival in arrivals]
+    for arrival, task in zip(arrivals, prepared, strict=True):
+        ledger.record_task(task_record(arrival, task.truncated_fraction))
+        ledger.record_test_set(arrival.position, "test", task.test.tokens.to_bytes())
+    learned = learn_together(
+        learner,
+        prepared,
+        [arrival.seed for arrival in arrivals],
+        seed=task_seed(run_seed, "all tasks together"),
+        checkpoints=LedgerCheckpoints(ledger, 0),
+        observer=observer(0, ledger, display),
+    )
+    for arrival, one in reversed(list(zip(arrivals, learned, strict=True))):
+        if ledger.has_parameters(arrival.position):
+            continue
+        ledger.record_plan(plan_record(one.plan))
+        ledger.record_parameters(
+            [
+                parameters_record(arrival, owner, tensors, one, learner)
+                for owner, tensors in ((Owner.OWN, one.own), (Owner.SHARED, one.shared))
+                if tensors
+            ],
+            one.evaluation.predictions,
+        )
+
+
+def learn_separately(stream: TaskStream, learner: Learner, ledger: Ledger, display: Display) -> RunResults:
+    """Search a pipeline without a backbone for each task; keep its description, scores and predictions.
+
+    Nothing is pickled, so nothing can be served again: each task is evaluated once.
+
+    Raises:
+        LedgerError: something could not be stored; what was committed stays.
+    """
+    display.run_started(load_results(ledger))
+    growth = GrowthCounter(
+        backbone_params=ledger.run().backbone_params, backbone_bytes=ledger.run().backbone_bytes
+    )
+    for arrival in stream:
+        position = arrival.position
+        known = ledger.has_evaluation(after=position, on=position)
+        if not known:
+            _search(arrival, learner, ledger, display)
+        stored = stored_task(ledger, arrival)
+        point = growth.add(stored)
+        if not known:
+            value = ledger.evaluations(after=position, on=position)[0].value
+            display.arrival_finished(task_result(ledger.task(position), stored, value), point)
+    ledger.set_status(RunStatus.FINISHED)
+    return load_results(ledger)
+
+
+def _search(arrival: Arrival, learner: Learner, ledger: Ledger, display: Display) -> None:
+    task, position = arrival.task, arrival.position
+    display.arrival_started(position, task.name, task.data.value, len(task.train), len(task.labels))
+    ledger.record_task(task_record(arrival, 0.0))
+    if not ledger.has_parameters(position):
+        found = search_pipelines(task, budget=SEARCH_BUDGET, seed=arrival.seed)
+        plan = _plan()
+        evaluation = _evaluation(arrival, found.scores, plan.sha256)
+        ledger.record_plan(plan)
+        content = pipeline_bytes(found)
+        identity = learner.recipe_identity(task, arrival.seed)
+        ledger.record_parameters(
+            [(_pipeline_record(arrival, found, evaluation, content, identity), content)],
+            evaluation.predictions,
+        )
+    scores = stored_scores(ledger.parameters_content(position))
+    evaluation = _evaluation(arrival, scores, learned_record(ledger, position).plan_sha256)
+    record = evaluation_record(evaluation, after=position, on=position, num_changed=0)
+    ledger.record_evaluation(record, evaluation.predictions)
+    display.task_evaluated(comparison(record, learned_record(ledger, position)))
+
+
+def pipeline_bytes(found: SearchedPipeline) -> bytes:
+    """One safetensors blob: the scores on the test split, and the pipeline's description as metadata."""
+    description = json.dumps(dict(found.description), sort_keys=True)
+    return safetensors.numpy.save({"scores": found.scores}, metadata={"pipeline": description})
+
+
+def stored_scores(content: bytes) -> Scores:
+    """The scores of a blob written by `pipeline_bytes`."""
+    return safetensors.numpy.load(content)["scores"]
+
+
+def score_digests(scores: Scores) -> tuple[str, str]:
+    """SHA-256 (hex) of the scores, float32 little-endian in C order, and of the predicted classes, int32."""
+    content = np.ascontiguousarray(scores, "<f4").tobytes()
+    return hashlib.sha256(content).hexdigest(), hashlib.sha256(_predictions(scores)).hexdigest()
+
+
+def _predictions(scores: Scores) -> bytes:
+    return scores.argmax(1).astype("<i4").tobytes()
+
+
+def _evaluation(arrival: Arrival, scores: Scores, plan_sha256: str) -> Evaluation:
+    started, task = time.perf_counter(), arrival.task
+    predictions = _predictions(scores)
+    logits_sha256, predictions_sha256 = score_digests(scores)
+    return Evaluation(
+        metric=task.metric,
+        value=METRICS[task.metric](predictions_from_bytes(predictions), np.asarray(task.test.labels)),
+        num_examples=len(scores),
+        logits_sha256=logits_sha256,
+        predictions_sha256=predictions_sha256,
+        predictions=predictions,
+        plan_sha256=plan_sha256,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _plan() -> PlanRecord:
+    """What the scores depend on besides the data: the library's version and the budget."""
+    content = {"library": f"scikit-learn {version('scikit-learn')}", "budget": asdict(SEARCH_BUDGET)}
+    sha256 = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return PlanRecord(sha256=sha256, content=content)
+
+
+def _pipeline_record(
+    arrival: Arrival, found: SearchedPipeline, evaluation: Evaluation, content: bytes, identity: str
+) -> ParametersRecord:
+    return ParametersRecord(
+        position=arrival.position,
+        owner=Owner.OWN,
+        sha256=hashlib.sha256(content).hexdigest(),
+        recipe_sha256=identity,
+        counts=ParameterCounts(),
+        num_bytes=len(content),
+        reads_backbone=False,
+        best_epoch=0,
+        valid=found.valid,
+        learned_value=evaluation.value,
+        learned_logits_sha256=evaluation.logits_sha256,
+        learned_predictions_sha256=evaluation.predictions_sha256,
+        plan_sha256=evaluation.plan_sha256,
+        seconds=found.seconds,
+        num_trained=0,
+        notes=found.notes,
+    )

@@ -1,0 +1,163 @@
+"""What learning and evaluating gave, as the records that the ledger takes.
+
+The loop and the baselines beside it record in the same words.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from db import Ledger, write_file_durably
+from db.records import (
+    CheckpointRecord,
+    EpochRecord,
+    EvaluationRecord,
+    Owner,
+    ParametersRecord,
+    PlanRecord,
+    TaskRecord,
+)
+from stream.display.protocol import Display, TrainingProgress
+from stream.learning.evaluation import EvaluationPlan
+from stream.learning.learner import Learned, Learner
+from stream.learning.training import Observer, StepProgress
+from stream.metrics import Evaluation
+from stream.model.methods import count_tensors
+from stream.model.parameters import TaskParameters
+from stream.scheduler import Arrival
+
+_HEARTBEAT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerCheckpoints:
+    """Checkpoints of one arrival as files beside the database."""
+
+    ledger: Ledger
+    position: int
+
+    def load(self) -> bytes | None:
+        """The newest checkpoint whose bytes are intact, or None: then the arrival starts again."""
+        record = self.ledger.checkpoint(self.position)
+        if record is None or not Path(record.path).is_file():
+            return None
+        content = Path(record.path).read_bytes()
+        return content if hashlib.sha256(content).hexdigest() == record.sha256 else None
+
+    def save(self, step: int, content: bytes) -> None:
+        """Write the file durably, then let its row replace the last one's."""
+        path = self.ledger.checkpoint_folder() / f"{self.position:05d}-{step:09d}.safetensors"
+        write_file_durably(path, content)
+        self.ledger.record_checkpoint(
+            CheckpointRecord(
+                position=self.position,
+                step=step,
+                path=str(path),
+                sha256=hashlib.sha256(content).hexdigest(),
+                num_bytes=len(content),
+            )
+        )
+
+
+def observer(position: int, ledger: Ledger, display: Display) -> Observer:
+    """Who is told of a training: the ledger of its epochs, the display of its progress."""
+
+    def progressed(progress: StepProgress) -> None:
+        beat()
+        display.training_progressed(TrainingProgress(position=position, **asdict(progress)))
+
+    def epoch_finished(epoch: EpochRecord) -> None:
+        ledger.record_epoch(epoch)
+        display.epoch_finished(epoch)
+
+    beat = _every(_HEARTBEAT_SECONDS, ledger.heartbeat)
+    return Observer(progressed=progressed, epoch_finished=epoch_finished, restarted=display.notice)
+
+
+def _every(seconds: float, call: Callable[[], object]) -> Callable[[], None]:
+    """`call`, at most once per so many seconds."""
+    last = -seconds
+
+    def limited() -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= seconds:
+            last = now
+            call()
+
+    return limited
+
+
+def task_record(arrival: Arrival, truncated_fraction: float) -> TaskRecord:
+    """The task of an arrival as it is stored."""
+    task = arrival.task
+    return TaskRecord(
+        position=arrival.position,
+        name=task.name,
+        title=task.title,
+        data=task.data.value,
+        labels=task.labels,
+        num_train=len(task.train),
+        num_valid=len(task.valid),
+        num_test=len(task.test),
+        fingerprint=task.fingerprint,
+        truncated_fraction=truncated_fraction,
+        metric=task.metric,
+        paper_adapters=task.paper.adapters if task.paper else None,
+        paper_fine_tuning=task.paper.fine_tuning if task.paper else None,
+        paper_no_bert=task.paper.no_bert if task.paper else None,
+        paper_variable_fine_tuning=task.paper.variable_fine_tuning if task.paper else None,
+        bayes_accuracy=task.bayes_accuracy,
+        notes=task.notes,
+        seed=arrival.seed,
+    )
+
+
+def parameters_record(
+    arrival: Arrival, owner: Owner, tensors: TaskParameters, learned: Learned, learner: Learner
+) -> tuple[ParametersRecord, bytes]:
+    """Tensors that an arrival learned as they are stored: their record and their bytes."""
+    content = tensors.to_bytes()
+    record = ParametersRecord(
+        position=arrival.position,
+        owner=owner,
+        sha256=hashlib.sha256(content).hexdigest(),
+        recipe_sha256=learned.recipe_sha256,
+        counts=count_tensors(TaskParameters.from_bytes(content), learner.sites(len(arrival.task.labels))),
+        num_bytes=len(content),
+        reads_backbone=learner.method.reads_backbone(learner.backbone.architecture),
+        best_epoch=learned.best_epoch,
+        valid=learned.valid,
+        learned_value=learned.evaluation.value,
+        learned_logits_sha256=learned.evaluation.logits_sha256,
+        learned_predictions_sha256=learned.evaluation.predictions_sha256,
+        plan_sha256=learned.evaluation.plan_sha256,
+        seconds=learned.seconds,
+        num_trained=learned.num_trained,
+        notes=learned.notes,
+    )
+    return record, content
+
+
+def evaluation_record(evaluation: Evaluation, *, after: int, on: int, num_changed: int) -> EvaluationRecord:
+    """One cell R[after, on] as it is stored."""
+    return EvaluationRecord(
+        after=after,
+        on=on,
+        split="test",
+        metric=evaluation.metric,
+        value=evaluation.value,
+        logits_sha256=evaluation.logits_sha256,
+        predictions_sha256=evaluation.predictions_sha256,
+        plan_sha256=evaluation.plan_sha256,
+        changed_predictions=num_changed,
+        num_examples=evaluation.num_examples,
+        seconds=evaluation.seconds,
+    )
+
+
+def plan_record(plan: EvaluationPlan) -> PlanRecord:
+    """A plan as it is stored."""
+    return PlanRecord(sha256=plan.sha256, content=asdict(plan))
