@@ -21,7 +21,8 @@ from stream.display.protocol import Display
 from stream.growth import GrowthCounter
 from stream.learning.joint import learn_together
 from stream.learning.learner import Learner
-from stream.learning.no_bert import SearchBudget, SearchedPipeline, search_pipelines
+from stream.learning.budget import SearchBudget
+from stream.learning.no_bert import SearchedPipeline, search_pipelines
 from stream.metrics import METRICS, Evaluation, predictions_from_bytes
 from stream.recording import (
     LedgerCheckpoints,
@@ -144,12 +145,14 @@ def _search(arrival: Arrival, learner: Learner, ledger: Ledger, display: Display
 def pipeline_bytes(found: SearchedPipeline) -> bytes:
     """One safetensors blob: the scores on the test split, and the pipeline's description as metadata."""
     description = json.dumps(dict(found.description), sort_keys=True)
-    return safetensors.numpy.save({"scores": found.scores}, metadata={"pipeline": description})
+    content: bytes = safetensors.numpy.save({"scores": found.scores}, metadata={"pipeline": description})
+    return content
 
 
 def stored_scores(content: bytes) -> Scores:
     """The scores of a blob written by `pipeline_bytes`."""
-    return safetensors.numpy.load(content)["scores"]
+    scores: Scores = safetensors.numpy.load(content)["scores"]
+    return scores
 
 
 def score_digests(scores: Scores) -> tuple[str, str]:

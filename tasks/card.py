@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from tasks.simulated_settings import SimulatedTask
 from tasks.task import Limits, PaperFigures, TaskKind, TrainingOverrides
 
 
@@ -107,6 +108,8 @@ class TaskCard:
     limits: Limits = field(default_factory=Limits)
     """The task's own caps; of these and the run's, the smaller holds."""
     overrides: TrainingOverrides = field(default_factory=TrainingOverrides)
+    simulation: SimulatedTask | None = None
+    """Settings of a simulated stream's task, which has no data to be read; None for all others."""
     paper: PaperFigures | None = None
     partial: bool = False
     """The file is a part of the original data."""

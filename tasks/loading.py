@@ -73,6 +73,10 @@ def _check_limits(limits: Limits) -> None:
 
 
 def _simulate(card: TaskCard, *notes: str, limits: Limits, seed: int) -> Task:
+    if card.simulation is not None:
+        from tasks.simulated_stream import generate_task
+
+        return generate_task(card.simulation, title=card.title, limits=limits, split_seed=seed)
     from tasks.simulated import simulate_task
 
     task = simulate_task(card, limits=limits, seed=seed)

@@ -6,7 +6,7 @@ so it states the best accuracy any classifier can reach. A stand-in says nothing
 task can be learned, and every result on it is marked as simulated.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -15,7 +15,7 @@ from statistics import NormalDist
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float64, Int64, Shaped
 
 from tasks.errors import DataError
 from tasks.fingerprint import task_fingerprint
@@ -87,9 +87,10 @@ def simulate_task(card: TaskShape, *, limits: Limits, seed: int = 0) -> Task:
     sizes = split_sizes(card)
     model = word_model(card, shares, seed)
     bayes = estimate_bayes_accuracy(model, seed, card.name, "bayes accuracy")
-    train = _split(model, (seed, card.name, "train"), _capped(sizes.train, limits.max_train))
-    valid = _split(model, (seed, card.name, "valid"), _capped(sizes.valid, limits.max_valid))
-    test = _split(model, (seed, card.name, "test"), _capped(sizes.test, limits.max_test))
+    words = word_list()
+    train = draw_split(model, (seed, card.name, "train"), _capped(sizes.train, limits.max_train), words=words)
+    valid = draw_split(model, (seed, card.name, "valid"), _capped(sizes.valid, limits.max_valid), words=words)
+    test = draw_split(model, (seed, card.name, "test"), _capped(sizes.test, limits.max_test), words=words)
     return Task(
         name=card.name,
         title=card.title,
@@ -210,20 +211,23 @@ def _capped(size: int, cap: int | None) -> int:
     return size if cap is None else min(size, cap)
 
 
-def _split(model: WordModel, key: tuple[str | int, ...], num_examples: int) -> Split:
-    """The first `num_examples` examples of the split that `key` names."""
+def draw_split(
+    model: WordModel, key: tuple[str | int, ...], num_examples: int, *, words: Sequence[str]
+) -> Split:
+    """The first `num_examples` examples of the split that `key` names; `words` spells the model's words."""
+    spelling = np.array(words, dtype=object)
     texts: list[str] = []
     labels: list[int] = []
     for block in range(-(-num_examples // BLOCK)):
         sample = draw(model, random_stream(*key, block), BLOCK)
-        texts += _spelled(sample)
+        texts += _spelled(sample, spelling)
         labels += sample.labels.tolist()
     return Split(texts=texts[:num_examples], labels=labels[:num_examples])
 
 
-def _spelled(sample: Sample) -> list[str]:
+def _spelled(sample: Sample, spelling: Shaped[np.ndarray, " words"]) -> list[str]:
     """The texts of a sample, words separated by one space."""
-    spelled = np.array(word_list(), dtype=object)[sample.words].tolist()
+    spelled = spelling[sample.words].tolist()
     ends = np.cumsum(sample.lengths).tolist()
     return [" ".join(spelled[start:end]) for start, end in pairwise([0, *ends])]
 

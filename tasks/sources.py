@@ -61,6 +61,8 @@ def availability(
     Raises:
         DataError: Real data is wanted (or the suite is the user's own) and cannot be had.
     """
+    if card.simulation is not None:
+        return _generated(card, mode)
     if mode is DataMode.SIMULATED:
         return _simulated("simulated data was asked for")
     found = _hub(card, network) if card.hub else _files(card, home, network)
@@ -81,6 +83,16 @@ def _remedy(card: TaskCard) -> str:
 
 def _simulated(reason: str) -> Availability:
     return Availability(status=DataStatus.SIMULATED, origin=Origin.SIMULATOR, paths={}, notes=(reason,))
+
+
+def _generated(card: TaskCard, mode: DataMode) -> Availability:
+    """A task that was made to be simulated: no stand-in, so nothing to note, and nothing real to be had."""
+    if mode is DataMode.REAL:
+        raise DataError(
+            f"task '{card.name}' of suite '{card.suite}' is simulated and has no real data; "
+            "ask for simulated or auto"
+        )
+    return Availability(status=DataStatus.SIMULATED, origin=Origin.SIMULATOR, paths={})
 
 
 def _hub(card: TaskCard, network: Network) -> Availability | str:

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from tasks.card import TaskCard
 from tasks.errors import SuiteError, did_you_mean
+from tasks.simulated_suite import is_short_form, read_short_form, simulated_cards, stream_title
 from tasks.suite_file import read_suite_file
 
 SHIPPED = Path(__file__).parent / "suites"
 JOINT = "+"
+SIMULATED = "simulated:COUNT"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,11 +91,15 @@ def suite_parts(given: str) -> tuple[str, ...]:
 def _open_part(name_or_path: str) -> Suite:
     if name_or_path in shipped_suites():
         return _read_suite(SHIPPED / f"{name_or_path}.toml", shipped=True)
+    if is_short_form(name_or_path):
+        settings = read_short_form(name_or_path)
+        cards = simulated_cards(settings, suite=name_or_path)
+        return Suite(name=name_or_path, title=stream_title(settings), cards=cards)
     path = Path(_expanded(name_or_path))
     if path.suffix == ".toml":
         return _read_suite(path, shipped=False)
     raise SuiteError(
-        f"unknown suite '{name_or_path}'; {did_you_mean(name_or_path, shipped_suites())} "
+        f"unknown suite '{name_or_path}'; {did_you_mean(name_or_path, (*shipped_suites(), SIMULATED))} "
         "A suite of one's own is given as a path that ends in .toml"
     )
 
@@ -111,7 +117,8 @@ def _join(suites: dict[str, Suite]) -> Suite:
             if card.name in owner:
                 raise SuiteError(
                     f"task '{card.name}' is in both '{owner[card.name]}' and '{given}'; "
-                    "names must differ in a stream, so rename one of the two in its suite file"
+                    "names must differ in a stream, so rename one of the two in its suite file "
+                    "(simulated tasks: prefix=NAME)"
                 )
             owner[card.name] = given
     return Suite(

@@ -11,6 +11,9 @@ from typing import Any
 
 from tasks.card import FileFormat, TaskCard
 from tasks.errors import SuiteError, did_you_mean
+from tasks.simulated_keys import SIMULATED_RULES
+from tasks.simulated_settings import StreamSettings
+from tasks.simulated_suite import simulated_cards
 from tasks.suite_keys import CARD_RULES, PAPER_RULES, SUITE_RULES, Rule
 from tasks.task import Limits, PaperFigures, TaskKind, TrainingOverrides
 from tasks.toml_lines import KeyPath, line_of
@@ -62,7 +65,7 @@ def read_suite_file(path: Path, *, folder: Path | None) -> SuiteFile:
     where = Where(path=path, text=text)
     values = _convert_all(_parsed(path, text), SUITE_RULES, where=where)
     name = values.get("name", path.stem)
-    cards = _read_cards(values.get("task"), suite=name, folder=folder, where=where)
+    cards = _read_tasks(values, suite=name, folder=folder, where=where)
     return SuiteFile(
         name=name,
         title=values.get("title", name),
@@ -111,6 +114,28 @@ def _read_cards(entries: object, *, suite: str, folder: Path | None, where: Wher
             )
         cards.append(card)
     return tuple(cards)
+
+
+def _read_tasks(
+    values: Mapping[str, Any], *, suite: str, folder: Path | None, where: Where
+) -> tuple[TaskCard, ...]:
+    """The file's own tasks, or those of a simulated stream."""
+    if "simulated" not in values:
+        return _read_cards(values.get("task"), suite=suite, folder=folder, where=where)
+    if "task" in values:
+        raise where.error(
+            "a suite has either [[task]] tables or one [simulated] table; "
+            "make two files and join them with '+'",
+            "simulated",
+        )
+    inside = replace(where, keys=("simulated",), label="[simulated]: ")
+    settings = _convert_all(values["simulated"], SIMULATED_RULES, where=inside)
+    if "tasks" not in settings:
+        raise inside.error("key 'tasks' is missing; it says how many tasks there are")
+    try:
+        return simulated_cards(StreamSettings(**settings), suite=suite)
+    except ValueError as error:
+        raise inside.error(str(error)) from None
 
 
 def _ordered(cards: Sequence[TaskCard], order: Sequence[str], *, where: Where) -> tuple[TaskCard, ...]:

@@ -119,6 +119,7 @@ SUITE_RULES: Mapping[str, Rule] = {
     "title": TEXT,
     "order": Rule(expected="a list of different task names, the first to arrive first", convert=_columns),
     "task": Rule(expected="[[task]] tables", convert=lambda value: value),
+    "simulated": Rule(expected="a table [simulated]", convert=_table_of(lambda value: value)),
 }
 CARD_RULES: Mapping[str, Rule] = {
     "name": Rule(

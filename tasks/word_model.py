@@ -90,7 +90,7 @@ class BayesEstimate:
     num_texts: int
 
 
-def random_stream(*key: str | int) -> np.random.Generator:
+def random_stream(*key: str | int | float) -> np.random.Generator:
     """A generator that depends on `key` alone, through SHA-256; the same in every process."""
     digest = hashlib.sha256(json.dumps(key).encode()).digest()
     return np.random.Generator(np.random.PCG64(int.from_bytes(digest, "little")))
@@ -138,35 +138,37 @@ def posterior(model: WordModel, sample: Sample) -> Float64[np.ndarray, "texts cl
     return labels
 
 
-def estimate_bayes_accuracy(model: WordModel, *key: str | int) -> BayesEstimate:
+def estimate_bayes_accuracy(model: WordModel, *key: str | int | float) -> BayesEstimate:
     """Bayes accuracy of `model` by Monte Carlo, to a standard error below `STANDARD_ERROR`.
 
     Each fresh text contributes its largest posterior, not a hit or a miss: the same mean with less
     variance. `key` names the random stream.
     """
-    leads = _leads(model)
+    short = leads(model)
     found = np.empty(0)
     for block in count():
-        sample = draw(leads, random_stream(*key, block), TEXTS_PER_ESTIMATE_BLOCK)
-        found = np.concatenate([found, posterior(leads, sample).max(axis=1)])
+        sample = draw(short, random_stream(*key, block), TEXTS_PER_ESTIMATE_BLOCK)
+        found = np.concatenate([found, posterior(short, sample).max(axis=1)])
         error = float(found.std(ddof=1) / np.sqrt(len(found)))
         if error < STANDARD_ERROR and block + 1 >= MIN_ESTIMATE_BLOCKS:
             break
     return BayesEstimate(accuracy=float(found.mean()), standard_error=error, num_texts=len(found))
 
 
-def solve_clarity(model: WordModel, *key: str | int, target: float, num_texts: int = 2000) -> WordModel:
+def solve_clarity(
+    model: WordModel, *key: str | int | float, target: float, num_texts: int = 2000
+) -> WordModel:
     """The model with the clarity at which the Bayes accuracy is about `target`, by bisection.
 
     Every step sees the same random numbers, so the search is deterministic. It is exact to the noise of
     `num_texts` texts (about one point); measure the result with `estimate_bayes_accuracy`. A target out
     of reach gives a clarity next to 0 or 1.
     """
-    leads = _leads(model)
+    short = leads(model)
     low, high = 0.0, 1.0
     for _ in range(10):
         middle = (low + high) / 2
-        candidate = replace(leads, clarity=middle)
+        candidate = replace(short, clarity=middle)
         sample = draw(candidate, random_stream(*key), num_texts)
         if posterior(candidate, sample).max(axis=1).mean() < target:
             low = middle
@@ -186,7 +188,7 @@ def _cut(sample: Sample, num_words: int) -> Sample:
     )
 
 
-def _leads(model: WordModel) -> WordModel:
+def leads(model: WordModel) -> WordModel:
     """The same model with every text cut after its lead: the same posteriors, fewer words to draw."""
     return replace(model, lengths=np.minimum(model.lengths, LEAD_WORDS))
 

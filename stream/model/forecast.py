@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from db.records import Owner, ParametersRecord
+from db.records import Owner, ParameterCounts, ParametersRecord, Regime
 from stream.growth import GrowthCurve, StoredTask, growth_curve
 from stream.model.architecture import BERT_BASE_UNCASED, Architecture, count_parameters, tensor_shapes
 from stream.model.bottleneck import default_adapter_size, houlsby
@@ -17,11 +17,12 @@ def forecast_growth(
 ) -> GrowthCurve:
     """The growth curve of a stream of (name, number of classes) before anything is trained.
 
-    Bytes are those of the float32 tensors, without the blobs' headers.
+    Bytes are those of the float32 tensors, without the blobs' headers. A joint training stores its one body
+    with the last task.
     """
     backbone = count_parameters(tensor_shapes(architecture))
     stored = (
-        _stored(architecture, method, position, name, num_labels)
+        _stored(architecture, method, position, name, num_labels, is_last=position == len(tasks) - 1)
         for position, (name, num_labels) in enumerate(tasks)
     )
     return growth_curve(stored, backbone_params=backbone, backbone_bytes=_FLOAT32_BYTES * backbone)
@@ -36,15 +37,14 @@ def bert_base_growth(results: RunResults) -> float | None:
 
 
 def _stored(
-    architecture: Architecture, method: Method, position: int, name: str, num_labels: int
+    architecture: Architecture, method: Method, position: int, name: str, num_labels: int, *, is_last: bool
 ) -> StoredTask:
     sites = method.sites(architecture, num_labels)
-    trained = sum_sites(sites).total
+    shared = sum_sites(tuple(site for site in sites if site.owner is Owner.SHARED))
+    own = sum_sites(tuple(site for site in sites if site.owner is Owner.OWN))
+    num_trained = sum_sites(method.trained_sites(architecture, num_labels)).total
 
-    def record(owner: Owner) -> ParametersRecord | None:
-        counts = sum_sites(tuple(site for site in sites if site.owner is owner))
-        if not counts.total:
-            return None
+    def record(owner: Owner, counts: ParameterCounts) -> ParametersRecord:
         return ParametersRecord(
             position=position,
             owner=owner,
@@ -60,9 +60,12 @@ def _stored(
             learned_predictions_sha256="",
             plan_sha256="",
             seconds=0.0,
-            num_trained=trained,
+            num_trained=num_trained,
         )
 
-    own = record(Owner.OWN)
-    assert own is not None  # every method has a head per task
-    return StoredTask(name=name, own=own, shared=record(Owner.SHARED))
+    stores_shared = shared.total > 0 and (is_last or method.regime is not Regime.JOINT)
+    return StoredTask(
+        name=name,
+        own=record(Owner.OWN, own),
+        shared=record(Owner.SHARED, shared) if stores_shared else None,
+    )

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
 from db.records import Regime
@@ -37,22 +38,22 @@ Cells = Float[np.ndarray, "rows columns"]
 
 def accuracy_figure(results: RunResults) -> Figure:
     """Draw R[after, on] as a heat map from 0 to 1."""
-    cells = _triangle(results.matrix.rows)
+    cells = triangle(results.matrix.rows)
     title = "Test metric of each task after each arrival"
     return _heat_map(results, cells, title, colours="cividis", limits=(0.0, 1.0), label="test metric (0-1)")
 
 
 def forgetting_figure(results: RunResults) -> Figure:
     """Draw forgetting as a heat map centred on 0: blue gained, grey unchanged, orange forgotten."""
-    cells = _triangle(list(results.matrix.forgetting_rows()))
+    cells = triangle(list(results.matrix.forgetting_rows()))
     size = np.abs(cells[np.isfinite(cells)]).max(initial=SMALLEST_FORGETTING_RANGE)
     title = "Forgetting of each task after each later arrival (0 = nothing forgotten)"
     label = "forgetting (positive = worse)"
     return _heat_map(results, cells, title, colours=FORGETTING_COLOURS, limits=(-size, size), label=label)
 
 
-def _triangle(rows: Sequence[Sequence[float | None]]) -> Cells:
-    """Rows as an array [num_arrivals, num_arrivals]; unknown cells are nan."""
+def triangle(rows: Sequence[Sequence[float | None]]) -> Cells:
+    """Return rows as an array [num_arrivals, num_arrivals]; unknown cells are nan."""
     cells = np.full((len(rows), len(rows)), np.nan)
     for after, row in enumerate(rows):
         cells[after, : len(row)] = [np.nan if value is None else value for value in row]
@@ -69,18 +70,37 @@ def _heat_map(
     label: str,
 ) -> Figure:
     if not np.isfinite(cells).any():
-        return _message(title, _why_empty(results, len(cells)))
+        return message_figure(title, _why_empty(results, len(cells)))
     num_tasks = len(cells)
-    inches = float(np.clip(0.42 * num_tasks, 2.2, 7.5))
+    inches = heat_map_inches(num_tasks)
     figure = Figure(figsize=(inches + 3.2, inches + 1.8), layout="constrained")
     axes = figure.add_subplot()
-    image = axes.imshow(cells, cmap=colours, vmin=limits[0], vmax=limits[1], interpolation="nearest")
-    axes.set(title=_titled(results, title), xlabel="evaluated task", ylabel="after learning")
-    _name_ticks(axes, results, num_tasks)
-    if num_tasks <= MAX_NAMED_TASKS:
-        _write_cells(axes, cells, lambda value: _ink_on(image.to_rgba(np.array([value]))[0]))
+    image = draw_cells(axes, results, cells, colours=colours, limits=limits)
+    axes.set_title(_titled(results, title))
     figure.colorbar(image, ax=axes, label=label, shrink=0.8)
     return figure
+
+
+def heat_map_inches(num_tasks: int) -> float:
+    """Return the side of a heat map of so many tasks, without names and titles."""
+    return float(np.clip(0.42 * num_tasks, 2.2, 7.5))
+
+
+def draw_cells(
+    axes: Axes,
+    results: RunResults,
+    cells: Cells,
+    *,
+    colours: str | Colormap,
+    limits: tuple[float, float],
+) -> AxesImage:
+    """Draw a triangle of values as coloured cells with names and, where there is room, numbers."""
+    image = axes.imshow(cells, cmap=colours, vmin=limits[0], vmax=limits[1], interpolation="nearest")
+    axes.set(xlabel="evaluated task", ylabel="after learning")
+    _name_ticks(axes, results, len(cells))
+    if len(cells) <= MAX_NAMED_TASKS:
+        _write_cells(axes, cells, lambda value: _ink_on(image.to_rgba(np.array([value]))[0]))
+    return image
 
 
 def _why_empty(results: RunResults, num_arrivals: int) -> str:
@@ -148,9 +168,9 @@ def growth_figure(results: RunResults) -> Figure:
     title = "Stored parameters against separate models"
     points = results.growth.points
     if results.run.regime is Regime.SEPARATE:
-        return _message(title, "no parameters are stored: each task has a pipeline of its own")
+        return message_figure(title, "no parameters are stored: each task has a pipeline of its own")
     if not points:
-        return _message(title, "nothing is stored yet")
+        return message_figure(title, "nothing is stored yet")
     arrivals = [point.position + 1 for point in points]
     curves = (
         ("one fine-tuned model per task", [point.separate_models_factor for point in points], ORANGE, "s--"),
@@ -185,7 +205,7 @@ def paper_figure(results: RunResults) -> Figure:
     title = "Test metric of each task right after it was learned"
     tasks = served_tasks(results)
     if not any(task.test is not None for task in tasks):
-        return _message(title, "no task has been evaluated yet")
+        return message_figure(title, "no task has been evaluated yet")
     named = len(tasks) <= 2 * MAX_NAMED_TASKS
     height = 0.3 * len(tasks) + 1.9 if named else 7.0
     figure = Figure(figsize=(7.6, height), layout="constrained")
@@ -249,8 +269,8 @@ def _draw_series(axes: Axes, series: Series, size: float) -> None:
         )
 
 
-def _message(title: str, text: str) -> Figure:
-    """A figure that says why it is empty, so that a report always holds the same files."""
+def message_figure(title: str, text: str) -> Figure:
+    """Return a figure that says why it is empty, so that a report always holds the same files."""
     figure = Figure(figsize=(5.6, 1.8), layout="constrained")
     axes = figure.add_subplot()
     axes.set_title(title)

@@ -31,13 +31,7 @@ TONES: Mapping[ProofStatus, str] = {
 
 def page_html(results: RunResults, *, bert_base_growth: float | None) -> str:
     """Return the page as text; figures are inline SVG in the reader's light or dark colours."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     environment.filters |= {
         "number": number,
         "megabytes": megabytes,
@@ -55,6 +49,17 @@ def page_html(results: RunResults, *, bert_base_growth: float | None) -> str:
         figures=_figures(results),
         settings=_settings(results.run.configuration) | _settings(results.run.environment),
         definitions=DEFINITIONS,
+    )
+
+
+def page_environment() -> Environment:
+    """Return the environment of the pages' templates, which escape every value."""
+    return Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
 
 

@@ -8,13 +8,15 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO, StringIO
-from typing import Any
+from typing import Any, TypeVar
 
 import matplotlib
 from matplotlib.figure import Figure
 
 from stream.reports.figures import BLUE, GREEN, INK, ORANGE
-from stream.results import RunResults
+
+Subject = TypeVar("Subject")
+"""What a figure is drawn from: the results of a run, or a table of methods."""
 
 SETTINGS: Any = {
     "font.size": 9.0,
@@ -37,15 +39,15 @@ PAGE_COLOURS = {
 """Colours of lines and text that the page sets, lighter ones on a dark page; those of cells stay."""
 
 
-def as_png(draw: Callable[[RunResults], Figure], results: RunResults) -> bytes:
+def as_png(draw: Callable[[Subject], Figure], subject: Subject) -> bytes:
     """Return the figure as PNG on white."""
     with matplotlib.rc_context(SETTINGS), _any_script():
         content = BytesIO()
-        draw(results).savefig(content, format="png", dpi=PNG_DOTS_PER_INCH)
+        draw(subject).savefig(content, format="png", dpi=PNG_DOTS_PER_INCH)
     return content.getvalue()
 
 
-def as_svg(draw: Callable[[RunResults], Figure], results: RunResults, prefix: str) -> str:
+def as_svg(draw: Callable[[Subject], Figure], subject: Subject, prefix: str) -> str:
     """Return the figure as an <svg> element to stand inside a page.
 
     Its background is transparent, its lines and text have the page's colours; `prefix` keeps its identifiers
@@ -53,7 +55,7 @@ def as_svg(draw: Callable[[RunResults], Figure], results: RunResults, prefix: st
     """
     with matplotlib.rc_context(SETTINGS), _any_script():
         content = StringIO()
-        draw(results).savefig(content, format="svg", transparent=True, metadata={"Date": None})
+        draw(subject).savefig(content, format="svg", transparent=True, metadata={"Date": None})
     return _for_page(content.getvalue(), prefix)
 
 

@@ -1,0 +1,87 @@
+"""`python -m stream.compare`: several runs of a database side by side, in the layout of the paper's Table 2.
+
+The database is opened read-only. Without --runs all finished runs are compared. Exit code 1 says that a
+method which promises isolation forgot, or that something stored is damaged.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from db import Database, LedgerError, UsageError
+from db.records import RunRecord, RunStatus
+from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_USER, report_error
+from stream.errors import StreamError, UserError
+from stream.method_table import MethodTable
+from stream.reports.methods import plain_lines, write_method_reports
+from stream.reports.methods.layout import grid_of
+from stream.results import load_results
+from stream.tabulation import method_table
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m stream.compare", description=__doc__)
+    parser.add_argument("--db", default="sqlite:///runs.db", help="default: sqlite:///runs.db")
+    parser.add_argument("--runs", help="names of runs, separated by commas; default: all finished ones")
+    parser.add_argument("--out", type=Path, default=Path("compare"), help="default: compare")
+    options = parser.parse_args(arguments)
+    try:
+        with Database.open(options.db, read_only=True) as database:
+            left_out: tuple[str, ...] = ()
+            if options.runs is None:
+                names, left_out = finished_runs(database.runs())
+            else:
+                names = named_runs(options.runs)
+            table = method_table([load_results(database.ledger(name)) for name in names])
+        write_method_reports(table, options.out)
+    except (UserError, UsageError) as error:
+        return report_error(error, EXIT_USER)
+    except (StreamError, LedgerError) as error:
+        return report_error(error, EXIT_DAMAGE)
+    for line in (*plain_lines(grid_of(table), table.notes), *left_out, f"comparison: {options.out}"):
+        print(line)
+    return exit_code(table)
+
+
+def exit_code(table: MethodTable) -> int:
+    """1 where a run failed its promise: an isolated method forgot, or joint training was not restored."""
+    return EXIT_DAMAGE if any(column.proof == "failed" for column in table.columns) else EXIT_DONE
+
+
+def finished_runs(runs: Sequence[RunRecord]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of the finished runs, and a line for each run that is left out.
+
+    Raises:
+        UserError: none is finished.
+    """
+    names = tuple(run.name for run in runs if run.status is RunStatus.FINISHED)
+    others = [run for run in runs if run.status is not RunStatus.FINISHED]
+    if not names:
+        shown = ", ".join(f"{run.name} ({run.status.value})" for run in others) or "it holds none"
+        raise UserError(
+            f"No run of the database is finished: {shown}; "
+            "finish one with --resume, or name runs with --runs."
+        )
+    lines = tuple(f"left out: {run.name} is {run.status.value}; name it with --runs" for run in others)
+    return names, lines
+
+
+def named_runs(text: str) -> tuple[str, ...]:
+    """Return the names in a list separated by commas.
+
+    Raises:
+        UserError: it is empty, or names a run twice.
+    """
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UserError(f"--runs names {', '.join(twice)} twice; name each run once.")
+    if not names:
+        raise UserError("--runs names no run; give names separated by commas.")
+    return names
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""`python -m stream.plan`: what a stream will cost, before anything is trained; nothing is downloaded."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_INTERRUPTED, EXIT_USER, report_error
+from stream.errors import StreamError, UserError
+from stream.options import add_stream_options, add_training_options, configurations_of
+from stream.planning.planner import PlanReport, make_report
+from stream.planning.probe import PROBE_SECONDS
+from stream.planning.text import plain_text, write_plan
+from tasks import TaskError, resolve_home
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit code."""
+    options = parser().parse_args(arguments)
+    try:
+        configurations = configurations_of(options)
+        for configuration in configurations:
+            report = make_report(
+                configuration,
+                home=resolve_home(options.data_home),
+                device_choice=options.device,
+                probe_seconds=PROBE_SECONDS if options.probe else None,
+            )
+            several = len(configurations) > 1 and options.out is not None
+            out = options.out / configuration.method_name if several else options.out
+            print("\n".join(_shown(report, out)))
+    except KeyboardInterrupt:
+        print("interrupted; nothing was written", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except (UserError, TaskError) as error:
+        return report_error(error, EXIT_USER)
+    except StreamError as error:
+        return report_error(error, EXIT_DAMAGE)
+    return EXIT_DONE
+
+
+def parser() -> argparse.ArgumentParser:
+    """All options with their defaults."""
+    made = argparse.ArgumentParser(prog="python -m stream.plan", description=__doc__)
+    add_stream_options(made)
+    add_training_options(made)
+    shown = made.add_argument_group("what is shown")
+    shown.add_argument(
+        "--probe",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help=f"train and evaluate for {PROBE_SECONDS:.0f} seconds to estimate the time; default: yes",
+    )
+    shown.add_argument("--out", type=Path, help="folder for plan.csv and plan.md; default: none is written")
+    return made
+
+
+def _shown(report: PlanReport, out: Path | None) -> list[str]:
+    lines = plain_text(report.plan, report.measured, report.remarks)
+    if out is not None:
+        write_plan(report.plan, report.measured, report.remarks, out)
+        lines.append(f"plan: {out}")
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main())

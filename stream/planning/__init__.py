@@ -1,0 +1,1 @@
+"""What a stream will cost, said before anything is trained."""

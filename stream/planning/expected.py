@@ -1,0 +1,234 @@
+"""What is expected of each task: classes, sizes, lengths, epochs, and where each number comes from.
+
+Files at hand are read, and a simulated stand-in is drawn in part, by the code of a run. Nothing is
+downloaded; what would have to be is taken from the task's card.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import NormalDist
+from typing import Any
+
+from stream.configuration import RunConfiguration
+from stream.errors import UserError
+from stream.learning.encoding import encode_split
+from stream.model.methods import Method
+from tasks import Availability, DataMode, Limits, Origin, Split, Task, TaskCard, availability, load_task
+from tasks.simulated import LENGTH_SPREAD, split_sizes
+from tasks.splits import SplitSizes, paper_sizes
+
+SAMPLE = 2000
+"""Training texts of a task whose tokens are counted: the first in hash order, so a random sample."""
+CHARS_PER_TOKEN = 3.8
+"""Median over the 17 tasks of additional17 in the vocabulary of MiniLM and bert-base-uncased (3.2 to 4.8).
+
+Measured on up to 2,000 training texts of each, special tokens left out.
+"""
+_AT_HAND = frozenset({Origin.FILES, Origin.CACHE})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExpectedTask:
+    """One task as it will be trained and evaluated; None is unknown."""
+
+    name: str
+    num_labels: int
+    sizes: SplitSizes | None = None
+    """After the caps."""
+    tokens_per_text: float | None = None
+    """Mean over training texts, special tokens included, after cutting."""
+    num_epochs: int | None = None
+    data: str = "real"
+    """real, partial or simulated."""
+    sizes_from: str = "given"
+    """Where the sizes and classes are from."""
+    lengths_from: str = "given"
+    """Where the lengths are from."""
+
+    @property
+    def tokens_per_epoch(self) -> int | None:
+        """Training tokens of one epoch."""
+        if self.sizes is None or self.tokens_per_text is None:
+            return None
+        return round(self.sizes.num_train * self.tokens_per_text)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Sized:
+    """A task of known size, of which some texts may be at hand."""
+
+    task: Task
+    """Without texts where none is at hand."""
+    num_labels: int
+    sizes: SplitSizes | None
+    sizes_from: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Expectation:
+    """How tasks are looked at: the settings of the run that is planned."""
+
+    configuration: RunConfiguration
+    method: Method
+    home: Path | None
+    max_length: int
+    """Tokens of a text."""
+    tokenizer: Any
+    """Of the `tokenizers` library; None where there is no vocabulary at hand."""
+
+    def expect(self, card: TaskCard) -> ExpectedTask:
+        """What the run would get of the card.
+
+        Raises:
+            TaskError: the data that the run would read is missing or damaged.
+            UserError: without its data the number of classes is unknown.
+        """
+        sized = self._sized(card)
+        tokens_per_text, lengths_from = self._length(card, sized)
+        expected = ExpectedTask(
+            name=card.name,
+            num_labels=sized.num_labels,
+            sizes=sized.sizes,
+            tokens_per_text=tokens_per_text,
+            data=sized.task.data.value,
+            sizes_from=sized.sizes_from,
+            lengths_from=lengths_from,
+        )
+        return replace(expected, num_epochs=self._epochs(sized.task, expected.tokens_per_epoch))
+
+    def _sized(self, card: TaskCard) -> _Sized:
+        mode = self.configuration.data
+        found = availability(card, self.home, mode)
+        if found.origin in _AT_HAND:
+            return self._read(card)
+        return self._simulated(card) if found.origin is Origin.SIMULATOR else self._by_card(card, found)
+
+    def _read(self, card: TaskCard) -> _Sized:
+        """The files at hand, split and capped as in a run."""
+        configuration = self.configuration
+        task = load_task(
+            card,
+            home=self.home,
+            mode=configuration.data,
+            limits=configuration.limits,
+            split_seed=configuration.split_seed,
+        )
+        sizes = SplitSizes(num_train=len(task.train), num_valid=len(task.valid), num_test=len(task.test))
+        return _Sized(task=task, num_labels=len(task.labels), sizes=sizes, sizes_from="its files")
+
+    def _simulated(self, card: TaskCard) -> _Sized:
+        """A stand-in's sizes, and as many of its training texts as are measured."""
+        limits = self.configuration.limits.within(card.limits)
+        made = split_sizes(card)
+        few = Limits(max_train=min(SAMPLE, limits.max_train or SAMPLE), max_valid=1, max_test=1)
+        seed = self.configuration.split_seed
+        task = load_task(card, mode=DataMode.SIMULATED, limits=few, split_seed=seed)
+        sizes = SplitSizes(num_train=made.train, num_valid=made.valid, num_test=made.test)
+        return _Sized(
+            task=task,
+            num_labels=len(task.labels),
+            sizes=capped(sizes, limits),
+            sizes_from="the simulator",
+        )
+
+    def _by_card(self, card: TaskCard, found: Availability) -> _Sized:
+        """What the card says of data that a run would download."""
+        sizes, sizes_from = card_sizes(card)
+        nothing = Split(texts=(), labels=())
+        task = Task(
+            name=card.name,
+            title=card.title,
+            data=found.status,
+            labels=(),
+            train=nothing,
+            valid=nothing,
+            test=nothing,
+            fingerprint="",
+            metric=card.metric,
+            overrides=card.overrides,
+            paper=card.paper,
+        )
+        limits = self.configuration.limits.within(card.limits)
+        return _Sized(
+            task=task,
+            num_labels=card_labels(card),
+            sizes=None if sizes is None else capped(sizes, limits),
+            sizes_from=sizes_from,
+        )
+
+    def _length(self, card: TaskCard, sized: _Sized) -> tuple[float | None, str]:
+        """Tokens of a training text, and how they are known."""
+        train = sized.task.train
+        num_special = 3 if len(card.text) > 1 else 2
+        if len(train) and sized.sizes is not None and self.tokenizer is not None:
+            few = Split(
+                texts=train.texts[:SAMPLE],
+                labels=train.labels[:SAMPLE],
+                pairs=None if train.pairs is None else train.pairs[:SAMPLE],
+            )
+            tokens = encode_split(self.tokenizer, few, max_length=self.max_length).tokens
+            source = "all" if len(few) == sized.sizes.num_train else f"{len(few):,}"
+            return tokens.num_tokens / len(few), f"tokens of {source} training texts"
+        mean_chars = card.mean_chars or (card.paper.mean_chars if card.paper else None)
+        if mean_chars is None:
+            return None, "unknown: the card states no mean_chars"
+        tokens_per_text = cut_length(mean_chars / CHARS_PER_TOKEN, self.max_length - num_special)
+        return num_special + tokens_per_text, f"the card's mean_chars at {CHARS_PER_TOKEN} a token"
+
+    def _epochs(self, task: Task, tokens_per_epoch: int | None) -> int | None:
+        """Epochs by the recipe; with unknown tokens only where it does not ask for them."""
+        known = (1, 10**12) if tokens_per_epoch is None else (tokens_per_epoch,)
+        recipe, column = self.configuration.recipe, self.method.paper_epochs
+        epochs = {recipe.epochs_for(task, num_tokens, column) for num_tokens in known}
+        return epochs.pop() if len(epochs) == 1 else None
+
+
+def card_sizes(card: TaskCard) -> tuple[SplitSizes | None, str]:
+    """Sizes by the card: its rows cut as a run would cut them, or the paper's; and which of both."""
+    if card.num_rows is not None and len(card.given) == 1:
+        return paper_sizes(card.num_rows), "the card's num_rows"
+    if card.paper is None:
+        return None, "unknown before the data is there"
+    paper = card.paper
+    sizes = SplitSizes(num_train=paper.num_train, num_valid=paper.num_valid, num_test=paper.num_test)
+    return sizes, "the paper's Table 3"
+
+
+def card_labels(card: TaskCard) -> int:
+    """Number of classes by the card.
+
+    Raises:
+        UserError: it states none.
+    """
+    paper_labels = card.paper.num_labels if card.paper else None
+    num_labels = card.num_labels or len(card.class_counts) or paper_labels
+    if num_labels is None:
+        raise UserError(
+            f"The number of classes of task '{card.name}' is unknown before its data is there, and a plan "
+            "downloads nothing; state num_labels in the suite file, or fetch the data with a run first."
+        )
+    return num_labels
+
+
+def capped(sizes: SplitSizes, limits: Limits) -> SplitSizes:
+    """Sizes after the caps."""
+    caps: Mapping[str, int | None] = {
+        "num_train": limits.max_train,
+        "num_valid": limits.max_valid,
+        "num_test": limits.max_test,
+    }
+    left = {name: min(getattr(sizes, name), cap) for name, cap in caps.items() if cap is not None}
+    return replace(sizes, **left)
+
+
+def cut_length(mean: float, longest: int) -> float:
+    """Mean of min(X, longest) for a log-normal length X.
+
+    The logarithm's deviation is that of simulated texts; its median over the tasks of additional17 is 0.49.
+    """
+    normal, spread = NormalDist(), LENGTH_SPREAD
+    centre = math.log(mean) - spread**2 / 2
+    at = (math.log(longest) - centre) / spread
+    return mean * normal.cdf(at - spread) + longest * (1 - normal.cdf(at))

@@ -1,0 +1,161 @@
+"""A plan as tables: cells as people read them, and the rows of plan.csv."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from db.records import ParameterCounts
+from stream.display.text import duration
+from stream.planning.probe import ExpectedTime, Measured, expected_time
+from stream.planning.work import PlannedArrival, StreamPlan
+
+Value = str | int | float | bool | None
+
+UNKNOWN = "?"
+MAX_NAME = 24
+KINDS = {"adapter": "adapters", "layer_norm": "norms", "head": "head", "other": "other"}
+"""Kinds of parameters, each with the heading of its column."""
+PLAN_COLUMNS = (
+    *("position", "task", "data", "num_labels", "num_train", "num_valid", "num_test"),
+    *("task_params", "adapter_params", "layer_norm_params", "head_params", "other_params", "task_bytes"),
+    *("total_params", "total_bytes", "growth_factor", "separate_models_factor", "trained_fraction"),
+    *("tokens_per_text", "num_epochs", "num_steps", "num_tokens", "num_validated", "num_reevaluated"),
+    *("training_seconds", "evaluation_seconds", "sizes_from", "lengths_from", "notes"),
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Table:
+    """Headings and rows of text; the columns in `words` are set to the left."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    words: frozenset[int] = frozenset({1})
+
+
+def size_table(plan: StreamPlan) -> Table:
+    """What is stored, arrival by arrival; kinds that no task has are left out."""
+    kinds = [kind for kind in KINDS if any(getattr(a.size.counts, kind) for a in plan.arrivals)]
+    return Table(
+        title="What is stored",
+        columns=(
+            "",
+            "task",
+            "classes",
+            *(KINDS[kind] for kind in kinds),
+            "in all",
+            "MB",
+            "total MB",
+            "growth",
+        ),
+        rows=tuple(
+            (
+                str(a.position + 1),
+                short(a.task.name),
+                f"{a.task.num_labels:,}",
+                *kind_cells(a.size.counts, kinds),
+                f"{a.size.counts.total:,}",
+                megabytes(a.size.task_bytes),
+                megabytes(a.size.total_bytes),
+                growth(a.size.growth_factor),
+            )
+            for a in plan.arrivals
+        ),
+    )
+
+
+def work_table(plan: StreamPlan, measured: Measured | None) -> Table:
+    """What is trained and evaluated, arrival by arrival."""
+    timed = () if measured is None else ("time",)
+    return Table(
+        title="What is done",
+        columns=(
+            *("", "task", "data", "train", "test", "tokens/text", "epochs", "steps", "tokens"),
+            *("evaluated", *timed),
+        ),
+        rows=tuple(_work_row(a, measured) for a in plan.arrivals),
+        words=frozenset({1, 2}),
+    )
+
+
+def _work_row(a: PlannedArrival, measured: Measured | None) -> tuple[str, ...]:
+    sizes = a.task.sizes
+    time = arrival_time(a, measured)
+    length = a.task.tokens_per_text
+    return (
+        str(a.position + 1),
+        short(a.task.name),
+        a.task.data,
+        number(sizes.num_train if sizes else None),
+        number(sizes.num_test if sizes else None),
+        UNKNOWN if length is None else f"{length:.1f}",
+        number(a.task.num_epochs),
+        number(a.num_steps),
+        millions(a.num_tokens),
+        number(a.num_reevaluated),
+        *(() if time is None else (UNKNOWN if time.seconds is None else duration(time.seconds),)),
+    )
+
+
+def arrival_time(arrival: PlannedArrival, measured: Measured | None) -> ExpectedTime | None:
+    """The arrival's time by what was measured; None where nothing was."""
+    return None if measured is None else expected_time(arrival.num_tokens, arrival.evaluated_tokens, measured)
+
+
+def csv_rows(plan: StreamPlan, measured: Measured | None) -> list[tuple[Value, ...]]:
+    """One row of plan.csv an arrival; an unknown value is empty and `notes` says why."""
+    return [_csv_row(arrival, measured) for arrival in plan.arrivals]
+
+
+def _csv_row(a: PlannedArrival, measured: Measured | None) -> tuple[Value, ...]:
+    task, size, counts, sizes = a.task, a.size, a.size.counts, a.task.sizes
+    time = arrival_time(a, measured)
+    return (
+        *(a.position, task.name, task.data, task.num_labels),
+        *((None, None, None) if sizes is None else (sizes.num_train, sizes.num_valid, sizes.num_test)),
+        *(counts.total, counts.adapter, counts.layer_norm, counts.head, counts.other, size.task_bytes),
+        *(size.total_params, size.total_bytes, size.growth_factor, size.separate_models_factor),
+        *(size.trained_fraction, task.tokens_per_text, task.num_epochs, a.num_steps, a.num_tokens),
+        *(a.num_validated, a.num_reevaluated),
+        *((None, None) if time is None else (time.training_seconds, time.evaluation_seconds)),
+        *(task.sizes_from, task.lengths_from, "; ".join(_notes(a, measured))),
+    )
+
+
+def _notes(a: PlannedArrival, measured: Measured | None) -> list[str]:
+    unknown = {
+        "sizes unknown before the data is there": a.task.sizes is None,
+        "length of the texts unknown": a.task.tokens_per_text is None,
+        "no time without a probe": measured is None,
+    }
+    return [note for note, holds in unknown.items() if holds]
+
+
+def kind_cells(counts: ParameterCounts, kinds: Sequence[str]) -> tuple[str, ...]:
+    """Numbers of parameters of these kinds."""
+    return tuple(f"{getattr(counts, kind):,}" for kind in kinds)
+
+
+def short(name: str) -> str:
+    """A name that fits its column."""
+    return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
+
+
+def number(value: int | None) -> str:
+    """A whole number in groups of three."""
+    return UNKNOWN if value is None else f"{value:,}"
+
+
+def millions(value: float | None) -> str:
+    """Tokens in millions: "0.38M"."""
+    return UNKNOWN if value is None else f"{value / 1e6:,.2f}M"
+
+
+def megabytes(num_bytes: int) -> str:
+    """Bytes in millions."""
+    return f"{num_bytes / 1e6:,.1f}"
+
+
+def growth(value: float) -> str:
+    """A multiple of the backbone: "1.194x"."""
+    return f"{value:.3f}x" if value < 10 else f"{value:.1f}x"

@@ -1,0 +1,211 @@
+"""The plan of a stream: what each arrival stores, trains and evaluates again, added up.
+
+Sizes are counted by the code that counts a run (`forecast_growth`); nothing here knows a formula of a method.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from db.records import Regime
+from stream.growth import GrowthPoint
+from stream.model.architecture import Architecture, count_parameters, tensor_shapes
+from stream.model.forecast import forecast_growth
+from stream.model.methods import Method
+from stream.planning.expected import ExpectedTask
+from stream.scheduler import Order, order_names
+
+COMPARED_ORDERS = (Order.PAPER, Order.SMALLEST_FIRST, Order.LARGEST_FIRST)
+"""Orders whose volume of re-evaluation is told beside that of the planned one."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlannedArrival:
+    """One arrival (one row of plan.csv); None is unknown."""
+
+    task: ExpectedTask
+    size: GrowthPoint
+    """What is stored after it, as in size.csv; bytes without the blobs' headers."""
+    num_steps: int | None
+    """Optimiser steps."""
+    num_tokens: int | None
+    """Tokens trained on, over all epochs."""
+    num_validated: int | None
+    """Validation examples evaluated, over all epochs."""
+    num_reevaluated: int | None
+    """Test examples evaluated after it, its own included: cells R[after, on] of its row."""
+    reevaluated_tokens: float | None
+    """Tokens of these."""
+
+    @property
+    def position(self) -> int:
+        """From 0."""
+        return self.size.position
+
+    @property
+    def num_checked(self) -> int | None:
+        """Test examples evaluated in memory right after training, to compare with what is stored."""
+        return None if self.task.sizes is None else self.task.sizes.num_test
+
+    @property
+    def evaluated_tokens(self) -> float | None:
+        """Tokens of all examples that are evaluated in this arrival."""
+        length, row = self.task.tokens_per_text, self.reevaluated_tokens
+        if length is None or row is None or self.num_validated is None or self.num_checked is None:
+            return None
+        return row + length * (self.num_validated + self.num_checked)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StreamPlan:
+    """What a stream costs before it is run."""
+
+    suite: str
+    backbone: str
+    method: Method = field(repr=False)
+    order: Order
+    backbone_params: int
+    arrivals: tuple[PlannedArrival, ...]
+    volumes: Mapping[Order, int | None]
+    """Test examples evaluated over all arrivals, by order."""
+
+    @property
+    def num_trained_examples(self) -> int | None:
+        """Training examples over all epochs and tasks."""
+        return total([_examples(arrival.task) for arrival in self.arrivals])
+
+    @property
+    def num_tokens(self) -> int | None:
+        """Training tokens."""
+        return total([arrival.num_tokens for arrival in self.arrivals])
+
+    @property
+    def num_steps(self) -> int | None:
+        """Optimiser steps."""
+        return total([arrival.num_steps for arrival in self.arrivals])
+
+    @property
+    def num_reevaluated(self) -> int | None:
+        """Test examples evaluated after all arrivals, those of the arrival itself included."""
+        return total([arrival.num_reevaluated for arrival in self.arrivals])
+
+    @property
+    def num_evaluated(self) -> int | None:
+        """All examples evaluated: re-evaluation, the check in memory, and validation."""
+        other = [total([arrival.num_checked, arrival.num_validated]) for arrival in self.arrivals]
+        return total([self.num_reevaluated, *other])
+
+    @property
+    def evaluated_tokens(self) -> float | None:
+        """Tokens of all examples evaluated."""
+        tokens = [arrival.evaluated_tokens for arrival in self.arrivals]
+        return None if None in tokens else sum(t for t in tokens if t is not None)
+
+    @property
+    def restored_bytes(self) -> int:
+        """Bytes of parameters read back and hashed over all re-evaluations."""
+        joint = self.method.regime is Regime.JOINT
+        num_arrivals = len(self.arrivals)
+        return sum(a.size.task_bytes * (1 if joint else num_arrivals - a.position) for a in self.arrivals)
+
+
+def plan_stream(
+    architecture: Architecture,
+    method: Method,
+    tasks: Sequence[ExpectedTask],
+    *,
+    suite: str = "",
+    backbone: str = "",
+    order: Order = Order.PAPER,
+    seed: int = 0,
+    batch_size: int = 32,
+) -> StreamPlan:
+    """The plan of these tasks, given as the suite lists them, in the order asked for.
+
+    A task needs a name and a number of classes; what follows from sizes and lengths is None without them.
+
+    Raises:
+        UserError: an order by size where a size is unknown.
+    """
+    by_name = {task.name: task for task in tasks}
+    ordered = [by_name[name] for name in _ordered(tasks, order, seed)]
+    points = forecast_growth(architecture, method, [(task.name, task.num_labels) for task in ordered]).points
+    once = method.regime is Regime.JOINT
+    return StreamPlan(
+        suite=suite,
+        backbone=backbone,
+        method=method,
+        order=order,
+        backbone_params=count_parameters(tensor_shapes(architecture)),
+        arrivals=tuple(
+            _arrival(point, _evaluated_after(ordered, point.position, once=once), batch_size)
+            for point in points
+        ),
+        volumes={
+            compared: evaluation_volume(tasks, compared, seed, once=once)
+            for compared in dict.fromkeys([*COMPARED_ORDERS, order])
+        },
+    )
+
+
+def evaluation_volume(
+    tasks: Sequence[ExpectedTask], order: Order, seed: int = 0, *, once: bool = False
+) -> int | None:
+    """Test examples evaluated over all arrivals in that order; None where a size is unknown.
+
+    Every arrival evaluates all tasks so far, so the first task is evaluated as often as there are tasks;
+    `once` is for a joint training, which evaluates each task once.
+    """
+    sizes = {task.name: task.sizes.num_test for task in tasks if task.sizes is not None}
+    if len(sizes) < len(tasks):
+        return None
+    names = _ordered(tasks, order, seed)
+    return sum(sizes[name] * (1 if once else len(names) - i) for i, name in enumerate(names))
+
+
+def total(values: Sequence[int | None]) -> int | None:
+    """The sum, or None as soon as one value is unknown."""
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None
+
+
+def _ordered(tasks: Sequence[ExpectedTask], order: Order, seed: int) -> tuple[str, ...]:
+    sizes = {task.name: task.sizes.num_train for task in tasks if task.sizes is not None}
+    return order_names([task.name for task in tasks], sizes, order, seed)
+
+
+def _evaluated_after(ordered: Sequence[ExpectedTask], position: int, *, once: bool) -> list[ExpectedTask]:
+    """Tasks that are evaluated again after that position, the arrival itself last."""
+    return list(ordered[position if once else 0 : position + 1])
+
+
+def _arrival(size: GrowthPoint, evaluated: Sequence[ExpectedTask], batch_size: int) -> PlannedArrival:
+    task = evaluated[-1]
+    tests = [other.sizes.num_test if other.sizes else None for other in evaluated]
+    tokens = [_test_tokens(other) for other in evaluated]
+    num_steps = num_validated = num_tokens = None
+    if task.sizes is not None and task.num_epochs is not None:
+        num_steps = -(-task.sizes.num_train // batch_size) * task.num_epochs
+        num_validated = task.sizes.num_valid * task.num_epochs
+    if task.tokens_per_epoch is not None and task.num_epochs is not None:
+        num_tokens = task.tokens_per_epoch * task.num_epochs
+    return PlannedArrival(
+        task=task,
+        size=size,
+        num_steps=num_steps,
+        num_tokens=num_tokens,
+        num_validated=num_validated,
+        num_reevaluated=total(tests),
+        reevaluated_tokens=None if None in tokens else sum(t for t in tokens if t is not None),
+    )
+
+
+def _test_tokens(task: ExpectedTask) -> float | None:
+    if task.sizes is None or task.tokens_per_text is None:
+        return None
+    return task.sizes.num_test * task.tokens_per_text
+
+
+def _examples(task: ExpectedTask) -> int | None:
+    if task.sizes is None or task.num_epochs is None:
+        return None
+    return task.sizes.num_train * task.num_epochs

@@ -1,0 +1,224 @@
+"""The figures of a comparison: accuracy against trained parameters, growth, forgetting.
+
+Each is a function from the table to a matplotlib `Figure`, as in `stream.reports.figures`; marks differ in
+shape as well as colour.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from db.records import Regime
+from stream.method_table import MethodColumn, MethodTable, TaskRow
+from stream.metrics import KINDS_OF_DATA
+from stream.reports.figures import (
+    BLUE,
+    FORGETTING_COLOURS,
+    GREEN,
+    GREY,
+    MAX_NAMED_TASKS,
+    ORANGE,
+    SMALLEST_FORGETTING_RANGE,
+    draw_cells,
+    heat_map_inches,
+    message_figure,
+    triangle,
+)
+from stream.reports.summary import count
+
+COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9", GREY)
+MARKERS = "osD^vP*X<>"
+REFERENCE_METHOD = "fine-tune"
+"""The method whose values are the zero line, as in the paper's Figures 1 and 3."""
+PERCENTILES = (20, 50, 80)
+"""Over tasks, as in the paper's Figures 1 and 3."""
+SMALL_FACTOR = 2.0
+"""Growth below it is drawn once more, in a panel of its own."""
+
+CAPTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "accuracy_parameters": "Each mark is the median over tasks, each bar reaches from the 20th to the "
+        "80th percentile. Values are those right after learning; runs that train equally many parameters "
+        "stand side by side.",
+        "growth": "Counted from the stored tensors; the backbone counts as 1.",
+        "forgetting": "Best earlier value minus the value now. Grey is 0; a task that just arrived has none.",
+    }
+)
+"""Captions by file stem, in the order of the page."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mark:
+    """How one run is drawn in every figure."""
+
+    colour: str
+    marker: str
+
+
+def mark_of(index: int) -> Mark:
+    """Return the mark of a table's column."""
+    return Mark(colour=COLOURS[index % len(COLOURS)], marker=MARKERS[index % len(MARKERS)])
+
+
+def accuracy_parameters_figure(table: MethodTable) -> Figure:
+    """Draw percentiles of accuracy against trained parameters per task, relative to fine-tuning if it ran."""
+    data, rows = _largest_kind(table)
+    title = "Accuracy against trained parameters per task"
+    if not rows:
+        return message_figure(title, "no task was evaluated in all runs")
+    reference = next(
+        (i for i, c in enumerate(table.columns) if c.results.run.method == REFERENCE_METHOD), None
+    )
+    figure = Figure(figsize=(8.6, 4.6), layout="constrained")
+    axes = figure.add_subplot()
+    places = _places([_mean_fraction(rows, index) for index in range(len(table.columns))])
+    for index, column in enumerate(table.columns):
+        _draw_percentiles(axes, column.label, mark_of(index), places[index], _values(rows, index, reference))
+    kind = "complete real" if data == "real" else data
+    axes.set_title(f"{title}\n{count(len(rows), f'{kind} task')}")
+    axes.set(xlabel="trained parameters per task / backbone parameters", xscale="log")
+    if reference is None:
+        axes.set_ylabel("test metric (0-1); no fine-tune run to compare with")
+    else:
+        axes.set_ylabel(f"test metric minus that of {REFERENCE_METHOD}")
+        axes.axhline(0.0, color=GREY, linewidth=0.8, zorder=0)
+    axes.grid(alpha=0.25)
+    figure.legend(loc="outside right upper", frameon=False)
+    return figure
+
+
+def _largest_kind(table: MethodTable) -> tuple[str, list[TaskRow]]:
+    """The kind of data with most tasks in all runs, real before partial before simulated, and those tasks."""
+    shared = {data: [r for r in table.rows if r.is_shared and r.data == data] for data in KINDS_OF_DATA}
+    data = max(KINDS_OF_DATA, key=lambda kind: len(shared[kind]))
+    return data, shared[data]
+
+
+def _mean_fraction(rows: Sequence[TaskRow], index: int) -> float | None:
+    fractions = [cell.trained_fraction for row in rows if (cell := row.cells[index])]
+    known = [fraction for fraction in fractions if fraction]
+    return sum(known) / len(known) if known and len(known) == len(fractions) else None
+
+
+def _values(rows: Sequence[TaskRow], index: int, reference: int | None) -> list[float]:
+    """Values right after learning, minus those of the reference where there is one."""
+    found = []
+    for row in rows:
+        cell, base = row.cells[index], None if reference is None else row.cells[reference]
+        if cell is None or cell.value_when_learned is None:
+            continue
+        if reference is None:
+            found.append(cell.value_when_learned)
+        elif base is not None and base.value_when_learned is not None:
+            found.append(cell.value_when_learned - base.value_when_learned)
+    return found
+
+
+def _places(fractions: Sequence[float | None]) -> list[float | None]:
+    """Positions on a logarithmic axis; those that would coincide are moved apart by 15 %."""
+    places: list[float | None] = []
+    for fraction in fractions:
+        place = fraction
+        while place is not None and any(p is not None and abs(np.log(p / place)) < 0.1 for p in places):
+            place *= 1.15
+        places.append(place)
+    return places
+
+
+def _draw_percentiles(
+    axes: Axes, label: str, mark: Mark, place: float | None, values: Sequence[float]
+) -> None:
+    if not values:
+        return
+    low, median, high = np.percentile(np.array(values), PERCENTILES)
+    if place is None:
+        axes.axhline(median, color=mark.colour, linestyle="--", label=f"{label} (trains no backbone)")
+        axes.axhspan(low, high, color=mark.colour, alpha=0.1, linewidth=0)
+        return
+    axes.errorbar(
+        [place],
+        [median],
+        yerr=[[median - low], [high - median]],
+        color=mark.colour,
+        marker=mark.marker,
+        linestyle="none",
+        capsize=3,
+        label=label,
+    )
+
+
+def growth_figure(table: MethodTable) -> Figure:
+    """Draw the growth factor of all runs over arrivals, and once more those that stay small."""
+    title = "Stored parameters over arrivals"
+    stored = [
+        (index, column)
+        for index, column in enumerate(table.columns)
+        if column.total_factor is not None and column.results.growth.points
+    ]
+    if not stored:
+        return message_figure(title, "no run stores parameters")
+    small = [(i, column) for i, column in stored if (column.total_factor or 0.0) < SMALL_FACTOR]
+    panels = [stored, small] if small and len(small) < len(stored) else [stored]
+    figure = Figure(figsize=(5.2 * len(panels) + 2.2, 4.2), layout="constrained")
+    for place, panel in enumerate(panels):
+        axes = figure.add_subplot(1, len(panels), place + 1)
+        for index, column in panel:
+            _draw_growth(axes, column, mark_of(index), with_label=place == 0)
+        axes.set(xlabel="tasks arrived", ylabel="parameters / backbone parameters")
+        axes.set_title(title if place == 0 else f"those below {SMALL_FACTOR:g}x")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(axis="y", alpha=0.3)
+    figure.legend(loc="outside right upper", frameon=False)
+    return figure
+
+
+def _draw_growth(axes: Axes, column: MethodColumn, mark: Mark, *, with_label: bool) -> None:
+    points = column.results.growth.points
+    axes.plot(
+        [point.position + 1 for point in points],
+        [point.growth_factor for point in points],
+        color=mark.colour,
+        marker=mark.marker if len(points) <= MAX_NAMED_TASKS else None,
+        markersize=4.0,
+        linewidth=1.2,
+        label=f"{column.label}: {points[-1].growth_factor:.2f}x" if with_label else None,
+    )
+
+
+def forgetting_figure(table: MethodTable) -> Figure:
+    """Draw forgetting of the first run that shares tensors beside that of the first that shares none."""
+    title = "Forgetting of each task after each later arrival (0 = nothing forgotten)"
+    streams = [column for column in table.columns if column.results.run.regime is Regime.STREAM]
+    sharing = next((column for column in streams if not column.results.run.isolated), None)
+    isolated = next((column for column in streams if column.results.run.isolated), None)
+    chosen = [column for column in (sharing, isolated) if column is not None]
+    cells = [triangle(list(column.results.matrix.forgetting_rows())) for column in chosen]
+    drawn = [pair for pair in zip(chosen, cells, strict=True) if np.isfinite(pair[1]).any()]
+    if not drawn:
+        return message_figure(title, "undefined: no run has re-evaluated an earlier task")
+    size = max(SMALLEST_FORGETTING_RANGE, *(float(np.nanmax(np.abs(found))) for _, found in drawn))
+    inches = max(heat_map_inches(len(found)) for _, found in drawn)
+    figure = Figure(figsize=((inches + 2.0) * len(drawn) + 1.2, inches + 2.0), layout="constrained")
+    figure.suptitle(title, fontsize=10)
+    panels = [figure.add_subplot(1, len(drawn), place + 1) for place in range(len(drawn))]
+    for axes, (column, found) in zip(panels, drawn, strict=True):
+        limits = (-size, size)
+        image = draw_cells(axes, column.results, found, colours=FORGETTING_COLOURS, limits=limits)
+        axes.set_title(column.label)
+    figure.colorbar(image, ax=panels, label="forgetting (positive = worse)", shrink=0.8)
+    return figure
+
+
+FIGURES: Mapping[str, Callable[[MethodTable], Figure]] = MappingProxyType(
+    {
+        "accuracy_parameters": accuracy_parameters_figure,
+        "growth": growth_figure,
+        "forgetting": forgetting_figure,
+    }
+)
+"""Figures of a comparison by file stem, in the order of the page."""

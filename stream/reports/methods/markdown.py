@@ -1,0 +1,48 @@
+"""compare.md: the table of methods, its notes, the figures and what the numbers mean."""
+
+from collections.abc import Iterator
+
+from stream.method_table import MethodTable
+from stream.reports.methods.definitions import DEFINITIONS, lead_of
+from stream.reports.methods.figures import CAPTIONS
+from stream.reports.methods.layout import Grid, GridCell, GridRow
+
+
+def methods_markdown(table: MethodTable, grid: Grid) -> str:
+    """Return the document; the best of each row among our runs is bold."""
+    lines = [
+        "# Methods side by side",
+        "",
+        f"{lead_of(table)}.",
+        "",
+        *_table(grid),
+        "",
+        *(f"- {_escaped(note)}" for note in table.notes),
+        "",
+        *(line for name, caption in CAPTIONS.items() for line in (f"![{caption}]({name}.png)", "")),
+        "## Definitions",
+        "",
+        *(f"- **{fact.title}**: {fact.text}" for fact in DEFINITIONS),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _table(grid: Grid) -> Iterator[str]:
+    titles = ["task", "data", *(_escaped(column.title) for column in grid.columns)]
+    yield f"| {' | '.join(titles)} |"
+    yield f"|---|---|{'---:|' * len(grid.columns)}"
+    for row in grid.rows:
+        yield f"| {' | '.join([_title(row), row.data, *map(_cell, row.cells)])} |"
+
+
+def _title(row: GridRow) -> str:
+    return _escaped(row.title) if row.is_task else f"*{_escaped(row.title)}*"
+
+
+def _cell(cell: GridCell) -> str:
+    return f"**{cell.text}**" if cell.is_best else cell.text
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|")

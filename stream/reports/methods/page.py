@@ -1,0 +1,28 @@
+"""compare.html: the whole comparison in one file that loads nothing from anywhere."""
+
+from markupsafe import Markup
+
+from stream.method_table import MethodTable
+from stream.reports.methods.definitions import DEFINITIONS, lead_of
+from stream.reports.methods.figures import CAPTIONS, FIGURES
+from stream.reports.methods.layout import Grid
+from stream.reports.page import page_environment
+from stream.reports.render import as_svg
+
+
+def methods_html(table: MethodTable, grid: Grid) -> str:
+    """Return the page as text; figures are inline SVG in the reader's light or dark colours."""
+    return (
+        page_environment()
+        .get_template("compare.html")
+        .render(
+            lead=lead_of(table),
+            grid=grid,
+            columns=table.columns,
+            notes=table.notes,
+            # The SVG is made here from numbers and escaped names, so it goes into the page as it is.
+            figures=[(Markup(as_svg(draw, table, name)), CAPTIONS[name]) for name, draw in FIGURES.items()],
+            definitions=DEFINITIONS,
+            tone="bad" if any(column.proof == "failed" for column in table.columns) else "blue",
+        )
+    )
