@@ -1,17 +1,21 @@
 """`python -m tasks` lists the suites; `python -m tasks SUITE` shows where each task's data would come from.
 
+`python -m tasks check SUITE` looks into the data, `python -m tasks init DATA` writes a first suite file.
 Plain text, at most 100 columns; nothing is read but file names, checksums and one answer per host. A mistake
 is answered with exit code 2 and one sentence on standard error.
 """
 
 import argparse
+import os
 import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
 from tasks.card import TaskCard
+from tasks.check import check
 from tasks.errors import TaskError
+from tasks.init import init
 from tasks.network import Network
 from tasks.sources import Availability, DataMode, availability
 from tasks.splits import SplitSizes, paper_sizes
@@ -24,8 +28,13 @@ HEADER = ("", "task", "data", "from", "train/valid/test", "the paper's", "classe
 
 def main(arguments: Sequence[str] | None = None, *, network: Network | None = None) -> int:
     """Run the command; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
     try:
+        if given[:1] == ["check"]:
+            return check(given[1:], network=network)
+        if given[:1] == ["init"]:
+            return init(given[1:])
+        options = _parser().parse_args(given)
         if options.suite is None:
             lines = suites_lines()
         else:
@@ -36,16 +45,23 @@ def main(arguments: Sequence[str] | None = None, *, network: Network | None = No
                 mode=DataMode(options.data),
                 network=network or Network(),
             )
+        sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.flush()
     except TaskError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
-    sys.stdout.write("\n".join(lines) + "\n")
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m tasks", description="Show suites and where their data comes from."
+        prog="python -m tasks",
+        description="Show suites and where their data comes from.",
+        epilog="further commands, each with --help: check SUITE (look into the data before anything is "
+        "trained), init DATA.csv|FOLDER (write a first suite file)",
     )
     parser.add_argument("suite", nargs="?", help="a shipped suite, or the path of a suite file (.toml)")
     parser.add_argument(
