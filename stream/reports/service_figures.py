@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from stream.queueing.jobs import SECONDS_PER_HOUR, Served
 from stream.queueing.study import Outcome
@@ -18,44 +19,60 @@ from stream.reports.summary import count
 
 MAX_DRAWN_ARRIVALS = 2000
 """Of longer streams the beginning is drawn."""
+ABOVE: Any = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "ncols": 2, "frameon": False}
+"""A legend above its axes, where it hides nothing."""
 UNITS = ((SECONDS_PER_HOUR, "hours"), (60.0, "minutes"), (1.0, "seconds"))
 
 
 def queue_figure(report: ServiceReport) -> Figure:
-    """Draw jobs waiting and workers at work over time, and below them the wait of each arrival."""
+    """Draw jobs in training and waiting over time, and below them the wait of each arrival."""
     served, setting = report.base.first, report.base.setting
     shown = min(len(served.jobs), MAX_DRAWN_ARRIVALS)
-    end = float(served.finish_seconds.max()) if shown == len(served.jobs) else None
-    end = end if end is not None else float(served.jobs.arrival_seconds[shown - 1])
+    cut = shown < len(served.jobs)
+    end = float(served.jobs.arrival_seconds[shown - 1] if cut else served.finish_seconds.max())
     clock, unit = _unit(end)
     figure = Figure(figsize=(8.2, 5.4), layout="constrained")
     above, below = figure.subplots(2, sharex=True)
     _draw_counts(above, served, end, clock)
+    part = f", first {shown:,} of {len(served.jobs):,} arrivals" if cut else ""
     workers = count(setting.num_workers, "worker")
-    cut = "" if shown == len(served.jobs) else f", first {shown:,} of {len(served.jobs):,} arrivals"
-    above.set_title(f"{setting.arrivals.text}; {workers}, {setting.policy}{cut}")
-    waits = served.waiting_seconds[:shown]
-    scale, wait_unit = _unit(float(waits.max()))
-    below.plot(served.jobs.arrival_seconds[:shown] / clock, waits / scale, "o", color=BLUE, markersize=3)
-    mean = report.base.mean_waiting_seconds.mean
-    below.axhline(mean / scale, color=ORANGE, linestyle="--", label="mean wait of all replications")
-    below.set(xlabel=f"time ({unit})", ylabel=f"wait of an arrival ({wait_unit})", ylim=(0, None))
-    below.legend(loc="upper left", frameon=False)
+    figure.suptitle(f"{setting.arrivals.text}; {workers}, {setting.policy}{part}", fontsize=10)
+    _draw_waits(below, report.base, shown, clock)
+    below.set_xlabel(f"time ({unit})")
     return figure
 
 
 def _draw_counts(axes: Axes, served: Served, end: float, clock: float) -> None:
-    """Waiting and working jobs as steps that change at arrivals, starts and finishes."""
+    """Jobs in training, and on top of them those that wait, as areas."""
     arrivals, starts, finishes = served.jobs.arrival_seconds, served.start_seconds, served.finish_seconds
-    for begins, ends, label, colour, style in (
-        (arrivals, starts, "waiting", ORANGE, "-"),
-        (starts, finishes, "in training", GREEN, "--"),
-    ):
-        moments, numbers = _steps(begins, ends, end)
-        axes.step(moments / clock, numbers, where="post", color=colour, linestyle=style, label=label)
+    for begins, label, colour in ((arrivals, "waiting", ORANGE), (starts, "in training", GREEN)):
+        moments, numbers = _steps(begins, finishes, end)
+        # The edge keeps areas visible that are narrower than a dot.
+        axes.fill_between(
+            moments / clock,
+            numbers,
+            step="post",
+            facecolor=colour,
+            edgecolor=colour,
+            linewidth=0.4,
+            label=label,
+        )
     axes.set(ylabel="jobs", ylim=(0, None))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(loc="upper left", frameon=False)
+    axes.legend(**ABOVE)
+
+
+def _draw_waits(axes: Axes, outcome: Outcome, shown: int, clock: float) -> None:
+    waits = outcome.first.waiting_seconds[:shown]
+    scale, unit = _unit(float(waits.max()))
+    axes.plot(
+        outcome.first.jobs.arrival_seconds[:shown] / clock, waits / scale, "o", color=BLUE, markersize=3
+    )
+    streams = f" of {outcome.num_replications} streams" if outcome.num_replications > 1 else ""
+    mean = outcome.mean_waiting_seconds.mean / scale
+    axes.axhline(mean, color=ORANGE, linestyle="--", label=f"mean wait{streams}")
+    axes.set(ylabel=f"wait of an arrival ({unit})", ylim=(0, None))
+    axes.legend(**ABOVE)
 
 
 def _steps(
@@ -80,21 +97,38 @@ def sweep_figure(report: ServiceReport) -> Figure:
     if not report.sweep:
         return message_figure(title, "only one setting was simulated")
     scale, unit = _unit(max(outcome.mean_waiting_seconds.mean for outcome in report.sweep))
-    figure = Figure(figsize=(8.2, 4.8), layout="constrained")
+    figure = Figure(figsize=(8.2, 5.6), layout="constrained")
     axes = figure.add_subplot()
     for index, (label, curve) in enumerate(_curves(report.sweep)):
         _draw_curve(axes, label, curve, index, scale)
     axes.axvline(1.0, color=ORANGE, linewidth=1.5, label="saturation: the queue grows without bound")
-    axes.plot([], [], "--", color=GREY, label="queueing theory")
-    axes.plot([], [], "o", markerfacecolor="none", color=GREY, label="depends on the stream's length")
+    _explain_marks(axes, report.sweep)
     axes.set_title(f"{title}\n{_streams(report)}")
     axes.set(xlabel="offered load per worker (= utilisation below 1)", ylabel=f"mean wait ({unit})")
-    if all(outcome.mean_waiting_seconds.mean > 0 for outcome in report.sweep):
-        axes.set_yscale("log")
+    _scale_waits(axes, [outcome.mean_waiting_seconds.mean for outcome in report.sweep])
     axes.set_xlim(0, None)
     axes.grid(alpha=0.25)
-    figure.legend(loc="outside right upper", frameon=False)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
     return figure
+
+
+def _explain_marks(axes: Axes, sweep: Sequence[Outcome]) -> None:
+    """Entries of the legend for what is drawn."""
+    if any(outcome.predicted for outcome in sweep):
+        axes.plot([], [], "--", color=GREY, label="queueing theory")
+    if any(outcome.capacity.grows for outcome in sweep):
+        axes.plot([], [], "o", markerfacecolor="none", color=GREY, label="depends on the stream's length")
+
+
+def _scale_waits(axes: Axes, waits: Sequence[float]) -> None:
+    """Waits of very different size are told apart on a logarithmic axis, which has no place for 0."""
+    if min(waits) <= 0 or max(waits) < 10 * min(waits):
+        axes.set_ylim(0, None)
+        return
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _curves(sweep: Sequence[Outcome]) -> list[tuple[str, list[Outcome]]]:
