@@ -105,13 +105,18 @@ def suite_lines(suite: Suite, *, home: Path | None, mode: DataMode, network: Net
         *_section(
             "Notes", {card.name: _notes(card, where) for card, where in zip(suite.cards, found, strict=True)}
         ),
-        *_section("Sources", {card.name: (card.source, f"licence: {card.licence}") for card in suite.cards}),
+        *_section("Sources", {card.name: _source(card) for card in suite.cards}),
     ]
 
 
 def _notes(card: TaskCard, where: Availability) -> tuple[str, ...]:
     """The card's caveats are about the real data only."""
     return where.notes if where.status is DataStatus.SIMULATED else (*card.notes, *where.notes)
+
+
+def _source(card: TaskCard) -> tuple[str, ...]:
+    """A thousand simulated tasks come from nowhere."""
+    return () if card.simulation is not None else (card.source, f"licence: {card.licence}")
 
 
 def _row(number: int, card: TaskCard, where: Availability) -> tuple[str, ...]:
@@ -127,7 +132,9 @@ def _row(number: int, card: TaskCard, where: Availability) -> tuple[str, ...]:
 
 
 def _expected_sizes(card: TaskCard, status: DataStatus) -> SplitSizes | None:
-    """Sizes by the card; a stand-in has the paper's where there are any."""
+    """Sizes by the card; a stand-in has the paper's where there are any, a simulated stream its own."""
+    if (made := card.simulation) is not None:
+        return SplitSizes(num_train=made.num_train, num_valid=made.num_valid, num_test=made.num_test)
     if status is DataStatus.SIMULATED and card.paper is not None:
         return _paper_sizes(card)
     return None if card.num_rows is None or len(card.given) > 1 else paper_sizes(card.num_rows)
