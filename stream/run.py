@@ -59,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m stream.run", description=__doc__)
     what = made.add_argument_group("what is learned")
     what.add_argument(
-        "--suite", required=True, help="additional17, one's own TOML file, or several joined with +"
+        "--suite", required=True, help="additional17, simulated:COUNT, a TOML file, or several joined with +"
     )
     what.add_argument("--tasks", help="only these tasks of the suite, separated by commas")
     what.add_argument("--data", choices=list(DataMode), default=DataMode.AUTO, help="default: auto")

@@ -110,7 +110,7 @@ def last_lines(run_options: str, reports: Sequence[TaskReport]) -> list[str]:
     ]
     without = sum(report.data == "simulated" for report in reports)
     if without:
-        lines.append(f"{count_of(without, 'task')} without data here: a run would simulate a stand-in.")
+        lines.append(f"{count_of(without, 'task')} without data to look into: a run simulates texts.")
     if errors:
         return [*lines, "The suite cannot be used as it is; correct the errors and check again."]
     return [*lines, f"Go on with: python -m stream.run {run_options}"]
