@@ -19,9 +19,9 @@ from db import Ledger
 from db.records import Owner, ParameterCounts, ParametersRecord, PlanRecord, RunStatus
 from stream.display.protocol import Display
 from stream.growth import GrowthCounter
+from stream.learning.budget import SearchBudget
 from stream.learning.joint import learn_together
 from stream.learning.learner import Learner
-from stream.learning.budget import SearchBudget
 from stream.learning.no_bert import SearchedPipeline, search_pipelines
 from stream.metrics import METRICS, Evaluation, predictions_from_bytes
 from stream.recording import (

@@ -15,7 +15,7 @@ def add_stream_options(parser: argparse.ArgumentParser) -> None:
     """What is learned, and in which order."""
     what = parser.add_argument_group("what is learned")
     what.add_argument(
-        "--suite", required=True, help="additional17, one's own TOML file, or several joined with +"
+        "--suite", required=True, help="additional17, simulated:COUNT, a TOML file, or several joined with +"
     )
     what.add_argument("--tasks", help="only these tasks of the suite, separated by commas")
     what.add_argument("--data", choices=list(DataMode), default=DataMode.AUTO, help="default: auto")

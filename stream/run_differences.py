@@ -43,9 +43,22 @@ def empty_notes(labels: Labels, runs: Sequence[RunResults]) -> Iterator[str]:
         removed = [task.name for task in results.tasks if task.removed]
         if removed:
             yield f"{label}: removed from the stream: {_counted(removed)}"
+    yield from _missing_figures(runs)
     others = {t.metric for results in runs for t in results.tasks} - {"accuracy"}
     if others:
         yield f"no standard error of {_listed(sorted(others))}: it is no share of examples"
+
+
+def _missing_figures(runs: Sequence[RunResults]) -> Iterator[str]:
+    """Tasks of the paper whose other two figures no run recorded: versions before schema 0002 did not."""
+    tasks = [t for results in runs for t in results.tasks if t.data != "simulated" and t.paper_adapters]
+    complete = {t.name for t in tasks if t.paper_no_bert and t.paper_variable_fine_tuning}
+    lacking = list(dict.fromkeys(t.name for t in tasks if t.name not in complete))
+    if lacking:
+        yield (
+            "the paper's No-BERT and Variable FT were not yet recorded when these tasks ran: "
+            f"{_counted(lacking)}"
+        )
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -133,7 +146,7 @@ def _pairs(labels: Labels, runs: Sequence[RunResults]) -> Iterator[tuple[str, Ru
 
 
 def _value(value: Any) -> str:
-    return "none" if value is None else str(value)
+    return "not set" if value is None else str(value)
 
 
 def _groups(shown: Mapping[str, str]) -> dict[str, list[str]]:

@@ -1,17 +1,21 @@
 """`python -m tasks` lists the suites; `python -m tasks SUITE` shows where each task's data would come from.
 
+`python -m tasks check SUITE` looks into the data, `python -m tasks init DATA` writes a first suite file.
 Plain text, at most 100 columns; nothing is read but file names, checksums and one answer per host. A mistake
 is answered with exit code 2 and one sentence on standard error.
 """
 
 import argparse
+import os
 import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
 from tasks.card import TaskCard
+from tasks.check import check
 from tasks.errors import TaskError
+from tasks.init import init
 from tasks.network import Network
 from tasks.sources import Availability, DataMode, availability
 from tasks.splits import SplitSizes, paper_sizes
@@ -24,8 +28,13 @@ HEADER = ("", "task", "data", "from", "train/valid/test", "the paper's", "classe
 
 def main(arguments: Sequence[str] | None = None, *, network: Network | None = None) -> int:
     """Run the command; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
     try:
+        if given[:1] == ["check"]:
+            return check(given[1:], network=network)
+        if given[:1] == ["init"]:
+            return init(given[1:])
+        options = _parser().parse_args(given)
         if options.suite is None:
             lines = suites_lines()
         else:
@@ -36,16 +45,23 @@ def main(arguments: Sequence[str] | None = None, *, network: Network | None = No
                 mode=DataMode(options.data),
                 network=network or Network(),
             )
+        sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.flush()
     except TaskError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
-    sys.stdout.write("\n".join(lines) + "\n")
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m tasks", description="Show suites and where their data comes from."
+        prog="python -m tasks",
+        description="Show suites and where their data comes from.",
+        epilog="further commands, each with --help: check SUITE (look into the data before anything is "
+        "trained), init DATA.csv|FOLDER (write a first suite file)",
     )
     parser.add_argument("suite", nargs="?", help="a shipped suite, or the path of a suite file (.toml)")
     parser.add_argument(
@@ -89,13 +105,18 @@ def suite_lines(suite: Suite, *, home: Path | None, mode: DataMode, network: Net
         *_section(
             "Notes", {card.name: _notes(card, where) for card, where in zip(suite.cards, found, strict=True)}
         ),
-        *_section("Sources", {card.name: (card.source, f"licence: {card.licence}") for card in suite.cards}),
+        *_section("Sources", {card.name: _source(card) for card in suite.cards}),
     ]
 
 
 def _notes(card: TaskCard, where: Availability) -> tuple[str, ...]:
     """The card's caveats are about the real data only."""
     return where.notes if where.status is DataStatus.SIMULATED else (*card.notes, *where.notes)
+
+
+def _source(card: TaskCard) -> tuple[str, ...]:
+    """A thousand simulated tasks come from nowhere."""
+    return () if card.simulation is not None else (card.source, f"licence: {card.licence}")
 
 
 def _row(number: int, card: TaskCard, where: Availability) -> tuple[str, ...]:
@@ -111,7 +132,9 @@ def _row(number: int, card: TaskCard, where: Availability) -> tuple[str, ...]:
 
 
 def _expected_sizes(card: TaskCard, status: DataStatus) -> SplitSizes | None:
-    """Sizes by the card; a stand-in has the paper's where there are any."""
+    """Sizes by the card; a stand-in has the paper's where there are any, a simulated stream its own."""
+    if (made := card.simulation) is not None:
+        return SplitSizes(num_train=made.num_train, num_valid=made.num_valid, num_test=made.num_test)
     if status is DataStatus.SIMULATED and card.paper is not None:
         return _paper_sizes(card)
     return None if card.num_rows is None or len(card.given) > 1 else paper_sizes(card.num_rows)

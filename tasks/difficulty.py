@@ -17,6 +17,8 @@ from tasks.word_model import BayesEstimate, WordModel, estimate_bayes_accuracy, 
 
 CLARITY_STEPS = 1024
 """A solved clarity is a multiple of 1/1024: the last bits of a platform's `exp` do not show in it."""
+STATED_ERROR = 0.004
+"""Bound on half the width of the 95 % interval around every Bayes accuracy: 1.96 times `STANDARD_ERROR`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

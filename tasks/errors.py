@@ -10,15 +10,20 @@ TaskError            the command line answers with exit code 2
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+MAX_WORD = 300
+"""Characters without a space that are shown; few paths are longer."""
+
 
 class TaskError(ValueError):
     """A mistake in what was asked for; the message says what was got, what is allowed and what to do.
 
-    It is one line, whatever stands in the names and values it quotes.
+    It is one line of bearable length, whatever stands in the names and values it quotes.
     """
 
     def __str__(self) -> str:
-        return " ".join(super().__str__().split())
+        words = super().__str__().split()
+        short = (word if len(word) <= MAX_WORD else f"{word[:MAX_WORD]}..." for word in words)
+        return "".join(sign if sign.isprintable() else "\ufffd" for sign in " ".join(short))
 
 
 class SuiteError(TaskError):

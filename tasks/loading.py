@@ -12,7 +12,7 @@ from tasks.labels import apply_label_rules
 from tasks.network import Network
 from tasks.notes import count_notes, overlap_notes, split_notes
 from tasks.reading import read_file, read_hub
-from tasks.sources import NETWORK, Availability, DataMode, Origin, availability
+from tasks.sources import NETWORK, Availability, DataMode, Origin, availability, simulated
 from tasks.splits import Examples, split_examples
 from tasks.task import DataStatus, Limits, Split, Task
 
@@ -52,17 +52,28 @@ def load_task(
     """
     _check_limits(limits)
     limits = limits.within(card.limits)
-    found = availability(card, home, mode, network=network)
-    if found.origin is Origin.DOWNLOAD:
-        try:
-            _download(card, found, network)
-        except UnreachableError as error:
-            if mode is DataMode.REAL or card.folder is not None:
-                raise
-            return _simulate(card, f"simulated stand-in: {error}", limits=limits, seed=split_seed)
+    found = obtain(card, home=home, mode=mode, network=network)
     if found.status is DataStatus.SIMULATED:
         return _simulate(card, *found.notes, limits=limits, seed=split_seed)
     return _load(card, found, limits=limits, seed=split_seed)
+
+
+def obtain(card: TaskCard, *, home: Path | None, mode: DataMode, network: Network = NETWORK) -> Availability:
+    """Where the card's data is, downloaded if need be; the simulator where that is allowed and fails.
+
+    Raises:
+        DataError, DownloadError: As `load_task`.
+    """
+    found = availability(card, home, mode, network=network)
+    if found.origin is not Origin.DOWNLOAD:
+        return found
+    try:
+        _download(card, found, network)
+    except UnreachableError as error:
+        if mode is DataMode.REAL or card.folder is not None:
+            raise
+        return simulated(f"simulated stand-in: {error}")
+    return found
 
 
 def _check_limits(limits: Limits) -> None:

@@ -8,6 +8,8 @@ from tasks.splits import Examples
 
 MAX_NAMES = 5
 """Class names listed in one note."""
+BLANK = "blank texts, kept: "
+"""Beginning of the note on texts without a character that shows."""
 
 
 def count_notes(card: TaskCard, given: Sequence[Examples]) -> tuple[str, ...]:
@@ -20,7 +22,7 @@ def count_notes(card: TaskCard, given: Sequence[Examples]) -> tuple[str, ...]:
         for row in range(len(examples))
     )
     if blank:
-        notes.append(f"blank texts, kept: {blank}")
+        notes.append(f"{BLANK}{blank}")
     return tuple(notes)
 
 

@@ -9,12 +9,11 @@ combination, and a task then costs little more than its words.
 
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
-from math import ceil
 
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from tasks.difficulty import Difficulty, measure_difficulty
+from tasks.difficulty import STATED_ERROR, Difficulty, measure_difficulty
 from tasks.fingerprint import task_fingerprint
 from tasks.simulated import OWN_SHARE, OWN_WORDS, draw_split, text_lengths, word_list
 from tasks.simulated_keys import MAX_CLASSES
@@ -128,10 +127,8 @@ def _own_slots(num_classes: int) -> Bool[np.ndarray, "classes slots"]:
 def _notes(settled: SimulatedTask, clarity: float) -> tuple[str, ...]:
     """Few different ones, so that a report on many tasks says each once."""
     difficulty, stream = _shape_of(settled).difficulty, settled.stream
-    error = ceil(1000 * difficulty.error(clarity)) / 1000
-    notes = [
-        f"Bayes accuracy to within {error:.3f} (95 %), label noise of {100 * stream.label_noise:g} % included"
-    ]
+    noise = f"label noise of {100 * stream.label_noise:g} % included"
+    notes = [f"Bayes accuracy to within {STATED_ERROR:.3f} (95 %), {noise}"]
     missed = difficulty.accuracy(clarity) - settled.accuracy
     if abs(missed) > MISSED:
         side = "most" if missed < 0 else "least"

@@ -64,13 +64,13 @@ def availability(
     if card.simulation is not None:
         return _generated(card, mode)
     if mode is DataMode.SIMULATED:
-        return _simulated("simulated data was asked for")
+        return simulated("simulated data was asked for")
     found = _hub(card, network) if card.hub else _files(card, home, network)
     if isinstance(found, Availability):
         return found
     if mode is DataMode.REAL or card.folder is not None:
         raise DataError(f"task '{card.name}' has no data: {found}; {_remedy(card)}")
-    return _simulated(f"simulated stand-in: {found}")
+    return simulated(f"simulated stand-in: {found}")
 
 
 def _remedy(card: TaskCard) -> str:
@@ -81,7 +81,8 @@ def _remedy(card: TaskCard) -> str:
     return f"put {card.train} into a data home (--data-home or {HOME_VARIABLE}), or ask for simulated data"
 
 
-def _simulated(reason: str) -> Availability:
+def simulated(reason: str) -> Availability:
+    """The simulator, and why."""
     return Availability(status=DataStatus.SIMULATED, origin=Origin.SIMULATOR, paths={}, notes=(reason,))
 
 

@@ -5,6 +5,7 @@ stream's mean lengths. What follows is an estimate: it leaves out reading, token
 back, and a machine that does other work is slower.
 """
 
+import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -58,6 +59,9 @@ class Measured:
     device: str
     dtype: str
     num_threads: int
+    num_processors: int
+    load: float | None
+    """Processes that wanted to run during the last minute (`os.getloadavg`); None where nobody counts."""
     is_pretrained: bool
     """False where the weights are random ones of the same shape."""
 
@@ -132,6 +136,8 @@ def probe(
         device=device_model(backbone.device),
         dtype=str(backbone.dtype).removeprefix("torch."),
         num_threads=torch.get_num_threads(),
+        num_processors=os.cpu_count() or 1,
+        load=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         is_pretrained=is_pretrained,
     )
 

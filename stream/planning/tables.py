@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from db.records import ParameterCounts
-from stream.display.text import duration
+from stream.display.text import DATA_TAGS, duration
 from stream.planning.probe import ExpectedTime, Measured, expected_time
 from stream.planning.work import PlannedArrival, StreamPlan
 
@@ -43,7 +43,7 @@ def size_table(plan: StreamPlan) -> Table:
             "task",
             "classes",
             *(KINDS[kind] for kind in kinds),
-            "in all",
+            "parameters",
             "MB",
             "total MB",
             "growth",
@@ -65,12 +65,12 @@ def size_table(plan: StreamPlan) -> Table:
 
 
 def work_table(plan: StreamPlan, measured: Measured | None) -> Table:
-    """What is trained and evaluated, arrival by arrival."""
+    """What is trained and evaluated, arrival by arrival; `length` is the mean tokens of a text."""
     timed = () if measured is None else ("time",)
     return Table(
         title="What is done",
         columns=(
-            *("", "task", "data", "train", "test", "tokens/text", "epochs", "steps", "tokens"),
+            *("", "task", "data", "train", "test", "length", "epochs", "steps", "tokens"),
             *("evaluated", *timed),
         ),
         rows=tuple(_work_row(a, measured) for a in plan.arrivals),
@@ -85,7 +85,7 @@ def _work_row(a: PlannedArrival, measured: Measured | None) -> tuple[str, ...]:
     return (
         str(a.position + 1),
         short(a.task.name),
-        a.task.data,
+        DATA_TAGS[a.task.data][0],
         number(sizes.num_train if sizes else None),
         number(sizes.num_test if sizes else None),
         UNKNOWN if length is None else f"{length:.1f}",

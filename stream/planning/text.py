@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from db.records import Regime
-from stream.display.text import rough_duration
+from stream.display.text import plural, rough_duration
 from stream.growth import GrowthPoint
+from stream.learning.evaluation import EVALUATION_BATCH
 from stream.planning.probe import Measured, expected_time
 from stream.planning.tables import (
     PLAN_COLUMNS,
@@ -36,7 +37,7 @@ def plain_text(plan: StreamPlan, measured: Measured | None, remarks: Sequence[st
     lines.append("")
     for title, sentence in summary(plan, measured).items():
         lines += textwrap.wrap(f"{title}: {sentence}", WIDTH, subsequent_indent="  ", break_on_hyphens=False)
-    for remark in (*sources(plan), *remarks):
+    for remark in (*sources(plan), *probe_remarks(measured), *remarks):
         lines += textwrap.wrap(f"- {remark}", WIDTH, subsequent_indent="  ", break_on_hyphens=False)
     return lines
 
@@ -56,8 +57,10 @@ def write_plan(plan: StreamPlan, measured: Measured | None, remarks: Sequence[st
 def headline(plan: StreamPlan) -> str:
     """What is planned."""
     method = plan.method
+    kinds = [arrival.task.data for arrival in plan.arrivals]
+    counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
     return (
-        f"Plan of {plan.suite}: {len(plan.arrivals)} tasks in {plan.order} order; {method.name} "
+        f"Plan of {plan.suite}: {plural(len(kinds), 'task')} ({counts}) in {plan.order} order; {method.name} "
         f"({method.summary}) on {plan.backbone} ({plan.backbone_params:,} parameters)"
     )
 
@@ -100,20 +103,36 @@ def _time(plan: StreamPlan, measured: Measured | None) -> str:
     if measured is None:
         return "unknown without a probe"
     time = expected_time(plan.num_tokens, plan.evaluated_tokens, measured)
-    if time.seconds is None or time.training_seconds is None or time.evaluation_seconds is None:
-        return UNKNOWN
-    weights = "pretrained weights" if measured.is_pretrained else "random weights of the same shape"
     return (
-        f"about {rough_duration(time.seconds).removeprefix('~')}, an estimate: "
-        f"{rough_duration(time.training_seconds).removeprefix('~')} training at "
-        f"{measured.training_tokens_per_second:,.0f} tokens/s, "
-        f"{rough_duration(time.evaluation_seconds).removeprefix('~')} evaluation (of validation splits "
-        f"too) at {measured.evaluation_tokens_per_second:,.0f} tokens/s, from a probe of "
-        f"{measured.seconds:.0f} s ({measured.num_steps} steps, {measured.num_batches} batches) with "
-        f"{weights} on {measured.device}, {measured.dtype}, {measured.num_threads} threads, at "
-        f"{measured.lengths.training} and {measured.lengths.evaluation} tokens a text; reading, tokenising "
-        "and storing come on top"
+        f"{_about(time.seconds)}, an estimate: {_about(time.training_seconds)} of training at "
+        f"{measured.training_tokens_per_second:,.0f} tokens/s, {_about(time.evaluation_seconds)} of "
+        f"evaluation (validation included) at {measured.evaluation_tokens_per_second:,.0f} tokens/s; "
+        "reading, tokenising and storing come on top"
     )
+
+
+def _about(seconds: float | None) -> str:
+    return UNKNOWN if seconds is None else f"about {rough_duration(seconds).removeprefix('~')}"
+
+
+def probe_remarks(measured: Measured | None) -> list[str]:
+    """What was measured, and on what."""
+    if measured is None:
+        return []
+    weights = "the pretrained weights" if measured.is_pretrained else "random weights of the same shape"
+    lengths = measured.lengths
+    remarks = [
+        f"Probe of {measured.seconds:.0f} s: {plural(measured.num_steps, 'training step')} at "
+        f"{lengths.training} tokens a text, {EVALUATION_BATCH * measured.num_batches:,} texts evaluated at "
+        f"{lengths.evaluation}, with {weights}, on {measured.device}, {measured.dtype}, "
+        f"{plural(measured.num_threads, 'thread')}."
+    ]
+    if measured.load is not None and measured.load > measured.num_processors:
+        remarks.append(
+            f"The machine did other work during the probe (load {measured.load:.1f} on "
+            f"{plural(measured.num_processors, 'processor')}); when it is idle it is faster."
+        )
+    return remarks
 
 
 def sources(plan: StreamPlan) -> list[str]:
@@ -157,7 +176,7 @@ def _markdown(plan: StreamPlan, measured: Measured | None, remarks: Sequence[str
         lines += [_row(row) for row in table.rows]
     lines += ["", "## In all", ""]
     lines += [f"- **{title}**: {sentence}" for title, sentence in summary(plan, measured).items()]
-    return [*lines, *(f"- {remark}" for remark in (*sources(plan), *remarks))]
+    return [*lines, *(f"- {remark}" for remark in (*sources(plan), *probe_remarks(measured), *remarks))]
 
 
 def _row(cells: Sequence[str]) -> str:

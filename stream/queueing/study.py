@@ -1,7 +1,7 @@
 """Settings of a training service and what comes of each: the simulation repeated, theory beside it."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -85,7 +85,8 @@ class Capacity:
     @property
     def grows(self) -> bool | None:
         """Whether the queue would grow without bound if tasks went on arriving at this rate."""
-        return None if self.offered_load is None else self.offered_load >= self.num_workers
+        # A load of exactly the workers comes out of a division a rounding error below them.
+        return None if self.offered_load is None else self.offered_load >= self.num_workers * (1 - 1e-9)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -113,9 +114,10 @@ class Outcome:
 def outcome_of(study: Study, setting: Setting) -> Outcome:
     """Simulate a setting, as often as the study says where chance is involved."""
     repeats = study.num_replications if study.is_random(setting.arrivals) else 1
-    streams = [_serve(study, setting, replication) for replication in range(repeats)]
-    first = streams[0][0]
-    measures = [entry for _, entry in streams]
+    first = _serve(study, setting, 0)
+    measures = [_measured(study, first, setting)]
+    # Only the first stream is kept job by job.
+    measures += [_measured(study, _serve(study, setting, r), setting) for r in range(1, repeats)]
     waits = np.concatenate([entry.waiting_seconds for entry in measures])
     capacity = _capacity(study, setting, first.jobs)
     percentiles = np.percentile(waits, PERCENTILES).tolist()
@@ -135,21 +137,13 @@ def outcome_of(study: Study, setting: Setting) -> Outcome:
     )
 
 
-def settings_of(
-    policies: Sequence[Policy], workers: Sequence[int], arrivals: Arrivals, rates: Sequence[float]
-) -> Iterator[Setting]:
-    """Yield every combination; without rates the arrivals stay as they are."""
-    schedules = [arrivals.at_rate(rate) for rate in rates] or [arrivals]
-    for policy in policies:
-        for num_workers in workers:
-            for schedule in schedules:
-                yield Setting(policy=policy, num_workers=num_workers, arrivals=schedule)
-
-
-def _serve(study: Study, setting: Setting, replication: int) -> tuple[Served, Measures]:
+def _serve(study: Study, setting: Setting, replication: int) -> Served:
     jobs = study.jobs(setting.arrivals, replication)
-    served = serve(jobs, num_workers=setting.num_workers, policy=setting.policy)
-    return served, measure(served, warm_up=study.warm_up, is_ongoing=setting.arrivals.has_rate)
+    return serve(jobs, num_workers=setting.num_workers, policy=setting.policy)
+
+
+def _measured(study: Study, served: Served, setting: Setting) -> Measures:
+    return measure(served, warm_up=study.warm_up, is_ongoing=setting.arrivals.has_rate)
 
 
 def _mean_wait(measures: Sequence[Measures]) -> Estimate:

@@ -29,6 +29,11 @@ class Average:
     bayes_accuracy: float | None
     """Mean of the best accuracy any classifier can reach; known for simulated tasks."""
 
+    @property
+    def reached(self) -> float | None:
+        """The average over the average that can be reached, as `reached_share`."""
+        return reached_share(self.metrics, self.value, self.bayes_accuracy)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ForgettingSummary:
@@ -41,6 +46,24 @@ class ForgettingSummary:
     largest: float | None
     largest_cell: tuple[int, int] | None
     """(after, on) of the largest forgetting."""
+
+
+def reached_share(
+    metrics: tuple[str, ...], value: float | None, bayes_accuracy: float | None
+) -> float | None:
+    """Return value / Bayes accuracy: the reached share of what is reachable, 1 for the best classifier.
+
+    A finite test split scatters, so it may lie above 1. None where nothing was measured, where what can be
+    reached is unknown, and for metrics other than accuracy, whose best value the Bayes accuracy is not.
+    """
+    if metrics != ("accuracy",) or value is None or bayes_accuracy is None:
+        return None
+    return value / bayes_accuracy
+
+
+def task_reached(task: TaskResult) -> float | None:
+    """Return the `reached_share` of a task's test accuracy."""
+    return reached_share((task.metric,), task.test, task.bayes_accuracy)
 
 
 def served_tasks(results: RunResults) -> tuple[TaskResult, ...]:

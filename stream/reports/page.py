@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from stream.reports.averages import averages
+from stream.reports.averages import averages, task_reached
 from stream.reports.figures import FIGURES
 from stream.reports.render import as_svg
 from stream.reports.summary import DEFINITIONS, facts, megabytes, number, paper_figures
@@ -36,6 +36,7 @@ def page_html(results: RunResults, *, bert_base_growth: float | None) -> str:
         "number": number,
         "megabytes": megabytes,
         "paper": paper_figures,
+        "reached": task_reached,
     }
     return environment.get_template("report.html").render(
         run=results.run,

@@ -11,6 +11,7 @@ from stream.reports.averages import (
     forgetting_summary,
     last_full_row,
     served_tasks,
+    task_reached,
 )
 from stream.reports.tables import grouped_notes
 from stream.results import ProofStatus, RunResults, TaskResult
@@ -82,6 +83,8 @@ def _average_text(results: RunResults, average: Average) -> str:
         beside.append(f"its fine-tuning {number(average.paper_fine_tuning)}")
     if average.bayes_accuracy is not None:
         beside.append(f"at best {number(average.bayes_accuracy)} can be reached")
+    if average.reached is not None:
+        beside.append(f"reached share {number(average.reached)}")
     return f"{text} ({', '.join(beside)})" if beside else text
 
 
@@ -210,10 +213,10 @@ def summary_markdown(results: RunResults, *, bert_base_growth: float | None) -> 
 
 
 def _task_table(results: RunResults) -> Iterator[str]:
-    yield "| task | data | metric | test | paper: adapters | paper: fine-tuning | at best |"
-    yield "|---|---|---|---|---|---|---|"
+    yield "| task | data | metric | test | paper: adapters | paper: fine-tuning | at best | reached share |"
+    yield "|---|---|---|---|---|---|---|---|"
     for task in results.tasks:
-        values = (task.test, *paper_figures(task), task.bayes_accuracy)
+        values = (task.test, *paper_figures(task), task.bayes_accuracy, task_reached(task))
         numbers = " | ".join("" if value is None else number(value) for value in values)
         yield f"| {task.name} | {task.data} | {task.metric} | {numbers} |"
     yield ""
@@ -253,6 +256,11 @@ DEFINITIONS = (
         text="Bayes accuracy, which no classifier exceeds on average (a finite test split scatters around "
         "it), known for simulated tasks from their generator; "
         "the paper's figures are about the real texts and are not shown beside stand-ins.",
+    ),
+    Fact(
+        title="reached share",
+        text="test accuracy over the accuracy at best, of an average the ratio of both averages; 1 is what "
+        "the best classifier reaches.",
     ),
     Fact(
         title="paper",

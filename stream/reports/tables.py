@@ -11,6 +11,7 @@ from pathlib import Path
 from db.records import Regime
 from stream.growth import GrowthPoint
 from stream.metrics import WHY_NO_FORGETTING
+from stream.reports.averages import task_reached
 from stream.reports.files import replacing
 from stream.results import Comparison, RunResults, TaskResult
 
@@ -138,6 +139,8 @@ def task_rows(results: RunResults) -> Iterator[list[Value]]:
 def _bayes_note(task: TaskResult) -> Iterator[str]:
     if task.bayes_accuracy is not None:
         yield f"best accuracy any classifier can reach: {task.bayes_accuracy:.3f}"
+    if (reached := task_reached(task)) is not None:
+        yield f"reached share of it: {reached:.3f}"
 
 
 def grouped_notes(results: RunResults) -> Iterator[tuple[str, str]]:

@@ -79,7 +79,7 @@ def test_it_says_that_it_is_simulated(mode: DataMode):
     assert task.data is DataStatus.SIMULATED
     assert task.name == "simulated-0001"
     assert len(task.labels) == open_suite("simulated:1").cards[0].num_labels
-    assert task.notes[0].startswith("Bayes accuracy to within 0.00")
+    assert task.notes[0].startswith("Bayes accuracy to within 0.004 (95 %)")
     assert "label noise of 2 % included" in task.notes[0]
 
 

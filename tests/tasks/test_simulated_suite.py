@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 import tasks.simulated_stream
 from tasks import DataError, DataMode, DataStatus, Origin, SuiteError, availability, load_task, open_suite
+from tasks.__main__ import main
 from tasks.simulated_keys import SIMULATED_RULES
 from tasks.simulated_settings import LogNormal, Range, Recurrence, StreamSettings
 from tasks.simulated_suite import read_short_form
@@ -30,6 +31,15 @@ def test_a_number_of_tasks_is_enough():
     assert len({card.name for card in suite.cards}) == 1000
     assert [card.name for card in suite.cards][::999] == ["simulated-0001", "simulated-1000"]
     assert {card.num_labels for card in suite.cards} == set(range(2, 11))
+
+
+def test_the_command_shows_sizes_and_classes(capsys):
+    """`python -m tasks simulated:2` prints a line per task with what it will be, and no sources."""
+    assert main(["simulated:2,classes=3,train=50"]) == 0
+    printed = capsys.readouterr().out
+    assert "simulated-0002  simulated  simulator        50/200/300" in printed
+    assert "2 tasks: 2 simulated" in printed
+    assert "Sources" not in printed
 
 
 def test_opening_generates_nothing(monkeypatch):

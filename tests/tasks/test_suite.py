@@ -2,7 +2,18 @@ from pathlib import Path
 
 import pytest
 
-from tasks import FileFormat, LabelRule, Quoting, SuiteError, open_suite, shipped_suites
+from tasks import (
+    FileFormat,
+    LabelRule,
+    Limits,
+    Quoting,
+    SuiteError,
+    TaskKind,
+    TrainingOverrides,
+    open_suite,
+    shipped_suites,
+    suite_parts,
+)
 
 NAMES = [
     "20-newsgroups", "airline", "corporate-messaging", "disasters", "economic-news-relevance", "emotion",
@@ -107,6 +118,77 @@ def test_a_hub_data_set_has_its_train_split_by_default(tmp_path):
     )
 
 
+def test_settings_of_a_task_stand_in_its_card(tmp_path):
+    """Caps, epochs, rate, metric, kind and separator are plain values of the card."""
+    keys = ("max_train = 9", "max_test = 5", "epochs = 3", "learning_rate = 1e-4", 'metric = "macro_f1"')
+    (card,) = open_suite(write(tmp_path, task(*keys, 'kind = "classification"', 'separator = ";"'))).cards
+    assert card.limits == Limits(max_train=9, max_test=5)
+    assert card.overrides == TrainingOverrides(num_epochs=3, learning_rate=1e-4)
+    assert (card.metric, card.kind, card.separator) == ("macro_f1", TaskKind.CLASSIFICATION, ";")
+
+
+def test_two_text_columns_make_a_pair(tmp_path):
+    """The kind follows from the columns where it is not stated."""
+    (card,) = open_suite(write(tmp_path, task().replace('"text"', '["a", "b"]'))).cards
+    assert card.kind is TaskKind.PAIR
+
+
+def test_the_order_named_goes_before_the_files(tmp_path):
+    """Tasks named in `order` come first, the others follow as they stand."""
+    toml = "\n".join(task().replace("small", name) for name in "abcd")
+    suite = open_suite(write(tmp_path, 'order = ["c", "a"]\n' + toml))
+    assert [card.name for card in suite.cards] == ["c", "a", "b", "d"]
+
+
+def test_suites_are_joined_in_the_order_given(tmp_path):
+    """Cards follow one another, each with its own suite and folder, and can be selected across suites."""
+    own = write(tmp_path, task())
+    suite = open_suite(f"additional17+{own}")
+    assert suite.name == "additional17+mine"
+    assert [card.name for card in suite.cards] == [*NAMES, "small"]
+    assert [(card.suite, card.folder) for card in suite.cards[-2:]] == [
+        ("additional17", None),
+        ("mine", tmp_path),
+    ]
+    assert [card.name for card in suite.select(["small", "airline"]).cards] == ["airline", "small"]
+    assert [card.name for card in open_suite(f"{own}+additional17").cards][0] == "small"
+
+
+def test_a_plus_in_a_files_path_does_not_join(tmp_path):
+    """Where a file of that name exists it is meant, alone and in a join."""
+    (tmp_path / "a+b").mkdir()
+    own = write(tmp_path / "a+b", task())
+    assert suite_parts(own) == (own,)
+    assert suite_parts(f"additional17+{own}+x.toml") == ("additional17", own, "x.toml")
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ("additional17+", r"the suite 'additional17\+' has nothing before or after a '\+'"),
+        ("+", r"nothing before or after"),
+        ("additional17+additional17", "the suite 'additional17' is named twice"),
+        ("additional17+nowhere.toml", "the suite file nowhere.toml does not exist"),
+        ("additional17+aditional17", "unknown suite 'aditional17'; did you mean 'additional17'"),
+        ("~nosuchuser/x.toml", "the suite file ~nosuchuser/x.toml does not exist"),
+        ("x" * 5000 + ".toml", "cannot be read"),
+    ],
+)
+def test_a_wrong_join_is_answered_with_the_part_that_is_wrong(given, sentence):
+    """One sentence about the part, whatever is joined."""
+    with pytest.raises(SuiteError, match=sentence):
+        open_suite(given)
+
+
+def test_a_name_in_two_suites_is_answered_with_both(tmp_path):
+    """The sentence names the task and both suites as they were given."""
+    own = write(tmp_path, task().replace("small", "airline"))
+    with pytest.raises(
+        SuiteError, match=r"task 'airline' is in both 'additional17' and '.*mine.toml'; names mu"
+    ):
+        open_suite(f"additional17+{own}")
+
+
 def test_select_keeps_the_suites_order():
     """Tasks come in the suite's order, however they are named."""
     chosen = open_suite("additional17").select(["sms-spam", "airline"])
@@ -143,6 +225,22 @@ def test_an_unknown_suite_is_answered_with_the_nearest():
         (task('encodng = "utf-8"'), "task 'small': unknown key 'encodng'; did you mean 'encoding'"),
         (task('encoding = "utf-9"'), "key 'encoding' must be an encoding Python knows.*got 'utf-9'"),
         (task('format = "xlsx"'), "must be one of csv, tsv, jsonl, parquet, folders; got 'xlsx'"),
+        (task('kind = "regression"'), "key 'kind' must be one of classification, pair; got 'regression'"),
+        (task('kind = "pair"'), 'line 6: task .small.: kind = "pair" needs two text columns, but text names 1'),
+        (task('metric = "Macro F1"'), "key 'metric' must be the name of a metric, such as accuracy"),
+        (task("max_train = 0"), "line 6: task 'small': key 'max_train' must be a whole number, 1 or more; got 0"),
+        (task("epochs = 1.5"), "key 'epochs' must be a whole number, 1 or more; got 1.5"),
+        (task("learning_rate = inf"), "key 'learning_rate' must be a number above 0; got inf"),
+        (task('separator = "ab"'), "key 'separator' must be one character"),
+        (task('format = "jsonl"', 'separator = ";"'), "'separator' is for csv and tsv files only"),
+        (task('encoding = "base64"'), "key 'encoding' must be an encoding Python knows"),
+        (task('undecodable = "drop"'), "key 'undecodable' must be one of refuse, replace; got 'drop'"),
+        ('order = ["smal"]\n' + task(), "line 1: key 'order': there is no task 'smal'; did you mean 'small'"),
+        ('order = ["small", "small"]\n' + task(), "key 'order' must be a list of different task names"),
+        ("task = [[]]", "line 1: a suite needs at least one"),
+        (f"x = {'[' * 5000}", "not valid TOML: it is nested too deeply"),
+        (f"x = {'9' * 5000}", "not valid TOML: Exceeds the limit"),
+        (task(f"drop = '{'x' * 500}'"), "x[.][.][.]$"),
         (task("num_rows = -1"), "key 'num_rows' must be a whole number, 0 or more; got -1"),
         (task("num_rows = true"), "key 'num_rows' must be a whole number"),
         (task("partial = 1"), "key 'partial' must be true or false"),
@@ -169,6 +267,7 @@ def test_a_wrong_suite_file_is_answered_with_one_sentence(tmp_path, toml, senten
     with pytest.raises(SuiteError, match=sentence) as caught:
         open_suite(write(tmp_path, toml))
     assert "mine.toml" in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_suite_file_that_does_not_exist_is_named(tmp_path):

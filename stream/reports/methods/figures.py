@@ -37,6 +37,8 @@ REFERENCE_METHOD = "fine-tune"
 """The method whose values are the zero line, as in the paper's Figures 1 and 3."""
 PERCENTILES = (20, 50, 80)
 """Over tasks, as in the paper's Figures 1 and 3."""
+PANEL_SCALE = 0.8
+"""Size of one of two heat maps beside each other, as a fraction of a single one."""
 SMALL_FACTOR = 2.0
 """Growth below it is drawn once more, in a panel of its own."""
 
@@ -87,6 +89,8 @@ def accuracy_parameters_figure(table: MethodTable) -> Figure:
     else:
         axes.set_ylabel(f"test metric minus that of {REFERENCE_METHOD}")
         axes.axhline(0.0, color=GREY, linewidth=0.8, zorder=0)
+    # Matplotlib labels powers of ten in its markup for formulas, which is off here.
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.grid(alpha=0.25)
     figure.legend(loc="outside right upper", frameon=False)
     return figure
@@ -202,14 +206,18 @@ def forgetting_figure(table: MethodTable) -> Figure:
     if not drawn:
         return message_figure(title, "undefined: no run has re-evaluated an earlier task")
     size = max(SMALLEST_FORGETTING_RANGE, *(float(np.nanmax(np.abs(found))) for _, found in drawn))
-    inches = max(heat_map_inches(len(found)) for _, found in drawn)
-    figure = Figure(figsize=((inches + 2.0) * len(drawn) + 1.2, inches + 2.0), layout="constrained")
+    inches = PANEL_SCALE * max(heat_map_inches(len(found)) for _, found in drawn)
+    figure = Figure(figsize=((inches + 1.2) * len(drawn) + 2.2, inches + 1.9), layout="constrained")
     figure.suptitle(title, fontsize=10)
     panels = [figure.add_subplot(1, len(drawn), place + 1) for place in range(len(drawn))]
     for axes, (column, found) in zip(panels, drawn, strict=True):
         limits = (-size, size)
         image = draw_cells(axes, column.results, found, colours=FORGETTING_COLOURS, limits=limits)
         axes.set_title(column.label)
+    if len({column.results.run.task_names for column, _ in drawn}) == 1:
+        for axes in panels[1:]:  # the names stand at the first panel
+            axes.set_yticklabels([])
+            axes.set_ylabel("")
     figure.colorbar(image, ax=panels, label="forgetting (positive = worse)", shrink=0.8)
     return figure
 

@@ -1,9 +1,10 @@
 """The table of methods as plain text for a terminal, in blocks of columns that fit its width."""
 
+import re
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from stream.reports.methods.layout import Grid, GridRow
+from stream.reports.methods.layout import Grid, GridColumn, GridRow
 
 WIDTH = 110
 """Columns of characters that a block takes at most."""
@@ -42,7 +43,7 @@ def _blocks(grid: Grid) -> list[list[int]]:
 def _block_lines(grid: Grid, block: Sequence[int]) -> Iterator[str]:
     names, kinds = _name_width(grid.rows), _data_width(grid.rows)
     widths = [_width(grid, index) for index in block]
-    titles = [_broken(grid.columns[index].title) for index in block]
+    titles = [_broken(grid.columns[index]) for index in block]
     height = max(map(len, titles))
     for line in range(height):
         parts = [title[line - height] if line >= height - len(title) else "" for title in titles]
@@ -71,13 +72,20 @@ def _marked(row: GridRow, index: int) -> str:
     return f"{cell.text}{mark}" if cell.text else ""
 
 
-def _broken(title: str) -> list[str]:
-    return textwrap.wrap(title, MAX_TITLE) or [""]
+def _broken(column: GridColumn) -> list[str]:
+    """The title in lines of about `MAX_TITLE` characters; a run's name also breaks after its hyphens."""
+    pieces = re.split(r"(?<=[ -])" if column.is_ours else r"(?<= )", column.title)
+    lines = [""]
+    for piece in pieces:
+        if lines[-1] and len(f"{lines[-1]}{piece}".rstrip()) > MAX_TITLE:
+            lines.append("")
+        lines[-1] += piece
+    return [line.rstrip() for line in lines]
 
 
 def _width(grid: Grid, index: int) -> int:
     cells = [len(_marked(row, index)) for row in grid.rows]
-    return max([*cells, *map(len, _broken(grid.columns[index].title))])
+    return max([*cells, *map(len, _broken(grid.columns[index]))])
 
 
 def _name_width(rows: Sequence[GridRow]) -> int:

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from stream.reports import last_lines
-from stream.reports.averages import averages, forgetting_summary, last_full_row
+from stream.reports.averages import averages, forgetting_summary, last_full_row, reached_share
 from stream.reports.summary import summary_markdown
 from stream.results import RunResults
 from tests.stream.made_runs import made_results
@@ -22,7 +22,9 @@ def test_kinds_of_data_are_never_averaged_together() -> None:
     texts = [line.split(": ", 1)[1] for line in found if line.startswith("Average")]
     assert texts[0].startswith("0.515 over 2 complete real tasks")
     assert texts[1].startswith("0.510 over 1 partial task")
-    assert texts[2].startswith("0.520 over 1 simulated task (at best 0.950 can be reached)")
+    assert texts[2].startswith(
+        "0.520 over 1 simulated task (at best 0.950 can be reached, reached share 0.547)"
+    )
     assert len(texts) == 3
 
 
@@ -34,6 +36,17 @@ def test_the_papers_figures_do_not_stand_beside_simulated_tasks() -> None:
     row = summary_markdown(made_results(data=MIXED), bert_base_growth=None).split("| c |")[1]
     assert "0.800" not in row
     assert "0.950" in row
+
+
+def test_the_reached_share_is_about_accuracy_and_known_limits() -> None:
+    """It is accuracy over Bayes accuracy; without either, or for another metric, there is none."""
+    assert reached_share(("accuracy",), 0.76, 0.95) == pytest.approx(0.8)
+    assert reached_share(("accuracy",), 0.76, None) is None
+    assert reached_share(("accuracy",), None, 0.95) is None
+    assert reached_share(("macro_f1",), 0.76, 0.95) is None
+    assert reached_share(("accuracy", "macro_f1"), 0.76, 0.95) is None
+    text = summary_markdown(made_results(data=MIXED), bert_base_growth=None)
+    assert "| c | simulated | accuracy | 0.520 |  |  | 0.950 | 0.547 |" in text
 
 
 def test_averages_leave_removed_tasks_out() -> None:

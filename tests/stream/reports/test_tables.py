@@ -93,7 +93,7 @@ def test_data_status_stands_in_every_row(tmp_path: Path) -> None:
     read = tables(made_results(data={"a": "partial", "b": "simulated"}), tmp_path)
     assert [row["data"] for row in read["tasks.csv"]] == ["partial", "simulated", "real"]
     assert {row["data"] for row in read["forgetting.csv"] if row["on_task"] == "b"} == {"simulated"}
-    assert "any classifier can reach: 0.950" in read["tasks.csv"][1]["notes"]
+    assert "any classifier can reach: 0.950; reached share of it: 0.537" in read["tasks.csv"][1]["notes"]
 
 
 def test_kinds_of_parameters_sum_to_the_task(tmp_path: Path) -> None:

