@@ -162,7 +162,8 @@ def score_digests(scores: Scores) -> tuple[str, str]:
 
 
 def _predictions(scores: Scores) -> bytes:
-    return scores.argmax(1).astype("<i4").tobytes()
+    classes: bytes = scores.argmax(1).astype("<i4").tobytes()
+    return classes
 
 
 def _evaluation(arrival: Arrival, scores: Scores, plan_sha256: str) -> Evaluation:
