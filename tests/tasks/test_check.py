@@ -45,7 +45,7 @@ def test_clean_rows_give_no_finding():
     [
         ("leakage", [], [("one", "x")], "1 of 101 test rows (1.0 %) with a text that is also in t"),
         ("near-leakage", [], [("One!", "x")], "1 of 101 test rows (1.0 %) with a text that differs from"),
-        ("duplicates", [("one", "x"), ("one", "x")], [], "2 of 107 rows (1.9 %) repeat the text of another row"),
+        ("duplicates", [("one", "x"), ("one", "x")], [], "2 of 107 rows (1.9 %) repeat the text of anoth"),
         (
             "conflicting-labels",
             [("one", "y"), ("one", "x")],
