@@ -26,7 +26,11 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
     """How it is learned."""
     how = parser.add_argument_group("how it is learned")
     how.add_argument("--backbone", default=MINILM, help="minilm, a name of the Hugging Face hub, or a folder")
-    how.add_argument("--method", default="houlsby", help="houlsby, fine-tune:2, lora:rank=4 ...")
+    how.add_argument(
+        "--method",
+        default="houlsby",
+        help="houlsby, fine-tune:2, lora:rank=4 ...; several separated by commas",
+    )
     how.add_argument("--adapter-size", type=int, help="default: nearest the paper's 1.14 %% per task")
     how.add_argument("--preset", help=f"{', '.join(Preset)}; default: quick on a CPU, standard on a GPU")
     how.add_argument("--max-train", type=int, help="cap on the training examples of a task")
