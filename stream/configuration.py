@@ -66,16 +66,20 @@ class RunConfiguration:
     def suite_name(self) -> str:
         """The suite without folders and endings, e.g. `additional17`."""
         parts = (part.rsplit("/", 1)[-1].removesuffix(".toml") for part in suite_parts(self.suite))
-        return "+".join(parts)
+        return "+".join(_as_file_name(part) for part in parts)
 
     @property
     def method_name(self) -> str:
         """The method in a form that fits a file's name, e.g. `fine-tune-2`."""
-        return re.sub(r"[^\w.]+", "-", self.method)
+        return _as_file_name(self.method)
 
     def default_name(self) -> str:
         """Name of a run that was given none, e.g. `additional17-houlsby-quick`."""
         return f"{self.suite_name}-{self.method_name}-{self.preset}"
+
+
+def _as_file_name(text: str) -> str:
+    return re.sub(r"[^\w.]+", "-", text)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -54,7 +54,7 @@ def configurations_of(options: argparse.Namespace) -> tuple[RunConfiguration, ..
     methods = tuple(name.strip() for name in options.method.split(","))
     repeated = sorted({name for name in methods if methods.count(name) > 1})
     if repeated:
-        raise UserError(f"--method names {repeated[0]} twice; name each method once.")
+        raise UserError(f"--method names {repeated[0]!r} twice; name each method once.")
     on_gpu = choose_device(options.device).type == "cuda"
     preset = preset_named(options.preset or (Preset.STANDARD if on_gpu else Preset.QUICK))
     overrides = Overrides(

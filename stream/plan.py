@@ -8,9 +8,9 @@ from pathlib import Path
 from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_INTERRUPTED, EXIT_USER, report_error
 from stream.errors import StreamError, UserError
 from stream.options import add_stream_options, add_training_options, configurations_of
-from stream.planning.planner import PlanReport, make_report
+from stream.planning.planner import make_reports
 from stream.planning.probe import PROBE_SECONDS
-from stream.planning.text import plain_text, write_plan
+from stream.planning.text import plain_text, write_plans
 from tasks import TaskError, resolve_home
 
 
@@ -18,17 +18,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code."""
     options = parser().parse_args(arguments)
     try:
-        configurations = configurations_of(options)
-        for configuration in configurations:
-            report = make_report(
-                configuration,
-                home=resolve_home(options.data_home),
-                device_choice=options.device,
-                probe_seconds=PROBE_SECONDS if options.probe else None,
-            )
-            several = len(configurations) > 1 and options.out is not None
-            out = options.out / configuration.method_name if several else options.out
-            print("\n".join(_shown(report, out)))
+        reports = make_reports(
+            configurations_of(options),
+            home=resolve_home(options.data_home),
+            device_choice=options.device,
+            probe_seconds=PROBE_SECONDS if options.probe else None,
+        )
+        if options.out is not None:
+            write_plans(reports, options.out)
     except KeyboardInterrupt:
         print("interrupted; nothing was written", file=sys.stderr)
         return EXIT_INTERRUPTED
@@ -36,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return report_error(error, EXIT_USER)
     except StreamError as error:
         return report_error(error, EXIT_DAMAGE)
+    where = [] if options.out is None else [f"plan: {options.out}"]
+    print("\n".join([*plain_text(reports), *where]))
     return EXIT_DONE
 
 
@@ -49,18 +48,10 @@ def parser() -> argparse.ArgumentParser:
         "--probe",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help=f"train and evaluate for {PROBE_SECONDS:.0f} seconds to estimate the time; default: yes",
+        help=f"train and evaluate for {PROBE_SECONDS:.0f} s a method to estimate the time; default: yes",
     )
     shown.add_argument("--out", type=Path, help="folder for plan.csv and plan.md; default: none is written")
     return made
-
-
-def _shown(report: PlanReport, out: Path | None) -> list[str]:
-    lines = plain_text(report.plan, report.measured, report.remarks)
-    if out is not None:
-        write_plan(report.plan, report.measured, report.remarks, out)
-        lines.append(f"plan: {out}")
-    return lines
 
 
 if __name__ == "__main__":

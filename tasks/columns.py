@@ -2,7 +2,7 @@
 
 - Text: columns named as pairs are (premise and hypothesis, ..., or long texts called ...1 and ...2);
   else the column named as texts are (text, sentence, ...); else the one with the longest cells but numbers.
-- Label: of the other columns with 2 to 500 values, on average in 3 rows or more, that are not numbers with
+- Label: of the other columns with 2 to 500 values, on average in 2 rows or more, that are not numbers with
   fractions and whose name does not begin with '_' (bookkeeping): the one named as labels are; else one whose
   name holds such a word; else the last, if it has at most 50 values; else the one with the fewest.
 """
@@ -27,7 +27,7 @@ LABEL_WORDS = (
     "polarity", "relevance", "rating", "stars", "type",
 )  # fmt: skip
 MAX_VALUES = 500
-LEAST_ROWS_PER_VALUE = 3
+LEAST_ROWS_PER_VALUE = 2
 FEW_VALUES = 50
 LEAST_PAIR_CHARS = 20
 """Mean length from which on two columns called ...1 and ...2 are a pair of texts."""
@@ -99,7 +99,7 @@ def _could_be_label(values: Sequence[str]) -> bool:
     fractions = all(map(is_number, distinct)) and not all(float(value).is_integer() for value in distinct)
     return (
         2 <= len(distinct) <= MAX_VALUES
-        and len(given) >= min(LEAST_ROWS_PER_VALUE * len(distinct), len(values))
+        and len(given) >= LEAST_ROWS_PER_VALUE * len(distinct)
         and 2 * len(given) >= len(values)
         and not fractions
     )

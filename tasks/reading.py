@@ -30,7 +30,10 @@ def read_file(card: TaskCard, path: Path) -> Examples:
         table = file_table(card, path)
     except Exception as error:  # the library wraps whatever pandas, pyarrow or a generator raised
         raise _diagnosis(card, path, error, where=where) from error
-    return _examples(card, table, where=where)
+    try:
+        return _examples(card, table, where=where)
+    except UnicodeError as error:  # Arrow takes any bytes for text until someone reads them
+        raise _diagnosis(card, path, error, where=where) from error
 
 
 def read_hub(card: TaskCard, split: str) -> Examples:
@@ -130,6 +133,6 @@ def _undecodable_line(path: Path, encoding: str) -> int | None:
                 line = number
                 decoder.decode(content)
             decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
+        except UnicodeError:  # some codecs raise the bare class
             return line
     return None

@@ -11,13 +11,13 @@ from pathlib import Path
 from statistics import NormalDist
 from typing import Any
 
-from stream.configuration import RunConfiguration
 from stream.errors import UserError
 from stream.learning.encoding import encode_split
-from stream.model.methods import Method
+from stream.learning.recipe import Recipe
 from tasks import Availability, DataMode, Limits, Origin, Split, Task, TaskCard, availability, load_task
 from tasks.simulated import LENGTH_SPREAD, split_sizes
 from tasks.splits import SplitSizes, paper_sizes
+from tasks.task import PaperColumn
 
 SAMPLE = 2000
 """Training texts of a task whose tokens are counted: the first in hash order, so a random sample."""
@@ -42,9 +42,9 @@ class ExpectedTask:
     num_epochs: int | None = None
     data: str = "real"
     """real, partial or simulated."""
-    sizes_from: str = "given"
+    sizes_from: str = "the caller"
     """Where the sizes and classes are from."""
-    lengths_from: str = "given"
+    lengths_from: str = "the caller"
     """Where the lengths are from."""
 
     @property
@@ -56,30 +56,49 @@ class ExpectedTask:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Sized:
-    """A task of known size, of which some texts may be at hand."""
+class SizedTask:
+    """A task of known classes and sizes, before anybody says how it is trained."""
 
     task: Task
     """Without texts where none is at hand."""
     num_labels: int
     sizes: SplitSizes | None
     sizes_from: str
+    tokens_per_text: float | None = None
+    lengths_from: str = "unknown"
+
+    def expected(self, recipe: Recipe, paper_column: PaperColumn) -> ExpectedTask:
+        """The task with the epochs of a recipe, and of a method's column of the paper's Table 4."""
+        task = ExpectedTask(
+            name=self.task.name,
+            num_labels=self.num_labels,
+            sizes=self.sizes,
+            tokens_per_text=self.tokens_per_text,
+            data=self.task.data.value,
+            sizes_from=self.sizes_from,
+            lengths_from=self.lengths_from,
+        )
+        # where the tokens are unknown, so are the epochs, unless the recipe does not ask for tokens
+        known = (1, 10**12) if task.tokens_per_epoch is None else (task.tokens_per_epoch,)
+        epochs = {recipe.epochs_for(self.task, num_tokens, paper_column) for num_tokens in known}
+        return replace(task, num_epochs=epochs.pop() if len(epochs) == 1 else None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Expectation:
-    """How tasks are looked at: the settings of the run that is planned."""
+class Survey:
+    """How tasks are looked at: where a run would find their data, and what it would take of it."""
 
-    configuration: RunConfiguration
-    method: Method
     home: Path | None
+    mode: DataMode
+    limits: Limits
     max_length: int
     """Tokens of a text."""
     tokenizer: Any
     """Of the `tokenizers` library; None where there is no vocabulary at hand."""
+    split_seed: int = 0
 
-    def expect(self, card: TaskCard) -> ExpectedTask:
-        """What the run would get of the card.
+    def look(self, card: TaskCard) -> SizedTask:
+        """What a run would get of the card.
 
         Raises:
             TaskError: the data that the run would read is missing or damaged.
@@ -87,53 +106,35 @@ class Expectation:
         """
         sized = self._sized(card)
         tokens_per_text, lengths_from = self._length(card, sized)
-        expected = ExpectedTask(
-            name=card.name,
-            num_labels=sized.num_labels,
-            sizes=sized.sizes,
-            tokens_per_text=tokens_per_text,
-            data=sized.task.data.value,
-            sizes_from=sized.sizes_from,
-            lengths_from=lengths_from,
-        )
-        return replace(expected, num_epochs=self._epochs(sized.task, expected.tokens_per_epoch))
+        return replace(sized, tokens_per_text=tokens_per_text, lengths_from=lengths_from)
 
-    def _sized(self, card: TaskCard) -> _Sized:
-        mode = self.configuration.data
-        found = availability(card, self.home, mode)
+    def _sized(self, card: TaskCard) -> SizedTask:
+        found = availability(card, self.home, self.mode)
         if found.origin in _AT_HAND:
             return self._read(card)
         return self._simulated(card) if found.origin is Origin.SIMULATOR else self._by_card(card, found)
 
-    def _read(self, card: TaskCard) -> _Sized:
+    def _read(self, card: TaskCard) -> SizedTask:
         """The files at hand, split and capped as in a run."""
-        configuration = self.configuration
-        task = load_task(
-            card,
-            home=self.home,
-            mode=configuration.data,
-            limits=configuration.limits,
-            split_seed=configuration.split_seed,
-        )
+        task = load_task(card, home=self.home, mode=self.mode, limits=self.limits, split_seed=self.split_seed)
         sizes = SplitSizes(num_train=len(task.train), num_valid=len(task.valid), num_test=len(task.test))
-        return _Sized(task=task, num_labels=len(task.labels), sizes=sizes, sizes_from="its files")
+        return SizedTask(task=task, num_labels=len(task.labels), sizes=sizes, sizes_from="its files")
 
-    def _simulated(self, card: TaskCard) -> _Sized:
+    def _simulated(self, card: TaskCard) -> SizedTask:
         """A stand-in's sizes, and as many of its training texts as are measured."""
-        limits = self.configuration.limits.within(card.limits)
+        limits = self.limits.within(card.limits)
         made = split_sizes(card)
         few = Limits(max_train=min(SAMPLE, limits.max_train or SAMPLE), max_valid=1, max_test=1)
-        seed = self.configuration.split_seed
-        task = load_task(card, mode=DataMode.SIMULATED, limits=few, split_seed=seed)
+        task = load_task(card, mode=DataMode.SIMULATED, limits=few, split_seed=self.split_seed)
         sizes = SplitSizes(num_train=made.train, num_valid=made.valid, num_test=made.test)
-        return _Sized(
+        return SizedTask(
             task=task,
             num_labels=len(task.labels),
             sizes=capped(sizes, limits),
             sizes_from="the simulator",
         )
 
-    def _by_card(self, card: TaskCard, found: Availability) -> _Sized:
+    def _by_card(self, card: TaskCard, found: Availability) -> SizedTask:
         """What the card says of data that a run would download."""
         sizes, sizes_from = card_sizes(card)
         nothing = Split(texts=(), labels=())
@@ -150,15 +151,15 @@ class Expectation:
             overrides=card.overrides,
             paper=card.paper,
         )
-        limits = self.configuration.limits.within(card.limits)
-        return _Sized(
+        limits = self.limits.within(card.limits)
+        return SizedTask(
             task=task,
             num_labels=card_labels(card),
             sizes=None if sizes is None else capped(sizes, limits),
             sizes_from=sizes_from,
         )
 
-    def _length(self, card: TaskCard, sized: _Sized) -> tuple[float | None, str]:
+    def _length(self, card: TaskCard, sized: SizedTask) -> tuple[float | None, str]:
         """Tokens of a training text, and how they are known."""
         train = sized.task.train
         num_special = 3 if len(card.text) > 1 else 2
@@ -176,13 +177,6 @@ class Expectation:
             return None, "unknown: the card states no mean_chars"
         tokens_per_text = cut_length(mean_chars / CHARS_PER_TOKEN, self.max_length - num_special)
         return num_special + tokens_per_text, f"the card's mean_chars at {CHARS_PER_TOKEN} a token"
-
-    def _epochs(self, task: Task, tokens_per_epoch: int | None) -> int | None:
-        """Epochs by the recipe; with unknown tokens only where it does not ask for them."""
-        known = (1, 10**12) if tokens_per_epoch is None else (tokens_per_epoch,)
-        recipe, column = self.configuration.recipe, self.method.paper_epochs
-        epochs = {recipe.epochs_for(task, num_tokens, column) for num_tokens in known}
-        return epochs.pop() if len(epochs) == 1 else None
 
 
 def card_sizes(card: TaskCard) -> tuple[SplitSizes | None, str]:

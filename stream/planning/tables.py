@@ -3,19 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from db.records import ParameterCounts
+from db.records import ParameterCounts, Regime
 from stream.display.text import DATA_TAGS, duration
-from stream.planning.probe import ExpectedTime, Measured, expected_time
+from stream.growth import GrowthPoint
+from stream.planning.probe import ExpectedTime
+from stream.planning.report import PlanReport
 from stream.planning.work import PlannedArrival, StreamPlan
 
 Value = str | int | float | bool | None
 
 UNKNOWN = "?"
 MAX_NAME = 24
+MANY_SECONDS = 10 * 86400.0
+"""From here on hours say nothing."""
 KINDS = {"adapter": "adapters", "layer_norm": "norms", "head": "head", "other": "other"}
 """Kinds of parameters, each with the heading of its column."""
 PLAN_COLUMNS = (
-    *("position", "task", "data", "num_labels", "num_train", "num_valid", "num_test"),
+    *("method", "position", "task", "data", "num_labels", "num_train", "num_valid", "num_test"),
     *("task_params", "adapter_params", "layer_norm_params", "head_params", "other_params", "task_bytes"),
     *("total_params", "total_bytes", "growth_factor", "separate_models_factor", "trained_fraction"),
     *("tokens_per_text", "num_epochs", "num_steps", "num_tokens", "num_validated", "num_reevaluated"),
@@ -43,7 +47,7 @@ def size_table(plan: StreamPlan) -> Table:
             "task",
             "classes",
             *(KINDS[kind] for kind in kinds),
-            "parameters",
+            "params",
             "MB",
             "total MB",
             "growth",
@@ -54,33 +58,38 @@ def size_table(plan: StreamPlan) -> Table:
                 short(a.task.name),
                 f"{a.task.num_labels:,}",
                 *kind_cells(a.size.counts, kinds),
-                f"{a.size.counts.total:,}",
+                compact(a.size.counts.total),
                 megabytes(a.size.task_bytes),
-                megabytes(a.size.total_bytes),
-                growth(a.size.growth_factor),
+                *_total_cells(plan, a.size),
             )
             for a in plan.arrivals
         ),
     )
 
 
-def work_table(plan: StreamPlan, measured: Measured | None) -> Table:
-    """What is trained and evaluated, arrival by arrival; `length` is the mean tokens of a text."""
-    timed = () if measured is None else ("time",)
+def _total_cells(plan: StreamPlan, size: GrowthPoint) -> tuple[str, str]:
+    """Sizes of all that is served; empty before the end of a joint training, which serves nothing earlier."""
+    if plan.method.regime is Regime.JOINT and size is not plan.latest:
+        return "", ""
+    return megabytes(size.total_bytes), growth(size.growth_factor)
+
+
+def work_table(report: PlanReport) -> Table:
+    """What is trained and evaluated, arrival by arrival."""
+    timed = () if report.measured is None else ("time",)
     return Table(
-        title="What is done",
+        title="What is done (length: mean tokens of a text; evals: test examples after this arrival)",
         columns=(
             *("", "task", "data", "train", "test", "length", "epochs", "steps", "tokens"),
-            *("evaluated", *timed),
+            *("evals", *timed),
         ),
-        rows=tuple(_work_row(a, measured) for a in plan.arrivals),
+        rows=tuple(_work_row(a, report.arrival_time(a)) for a in report.plan.arrivals),
         words=frozenset({1, 2}),
     )
 
 
-def _work_row(a: PlannedArrival, measured: Measured | None) -> tuple[str, ...]:
+def _work_row(a: PlannedArrival, time: ExpectedTime | None) -> tuple[str, ...]:
     sizes = a.task.sizes
-    time = arrival_time(a, measured)
     length = a.task.tokens_per_text
     return (
         str(a.position + 1),
@@ -93,47 +102,75 @@ def _work_row(a: PlannedArrival, measured: Measured | None) -> tuple[str, ...]:
         number(a.num_steps),
         millions(a.num_tokens),
         number(a.num_reevaluated),
-        *(() if time is None else (UNKNOWN if time.seconds is None else duration(time.seconds),)),
+        *(() if time is None else (time_cell(time),)),
     )
 
 
-def arrival_time(arrival: PlannedArrival, measured: Measured | None) -> ExpectedTime | None:
-    """The arrival's time by what was measured; None where nothing was."""
-    return None if measured is None else expected_time(arrival.num_tokens, arrival.evaluated_tokens, measured)
+def methods_table(reports: Sequence[PlanReport]) -> Table:
+    """What the methods cost, side by side."""
+    timed = any(report.measured is not None for report in reports)
+    return Table(
+        title="Methods side by side",
+        columns=(
+            *("method", "trained/task", "parameters", "growth", "GB", "steps", "tokens"),
+            *(("time",) if timed else ()),
+        ),
+        rows=tuple(
+            (
+                short(report.label),
+                f"{100 * report.plan.mean_trained_fraction:.2f} %",
+                f"{report.plan.latest.total_params:,}",
+                growth(report.plan.latest.growth_factor),
+                f"{report.plan.latest.total_bytes / 1e9:,.2f}",
+                number(report.plan.num_steps),
+                millions(report.plan.num_tokens),
+                *((time_cell(report.time),) if timed else ()),
+            )
+            for report in reports
+        ),
+        words=frozenset({0}),
+    )
 
 
-def csv_rows(plan: StreamPlan, measured: Measured | None) -> list[tuple[Value, ...]]:
+def csv_rows(report: PlanReport) -> list[tuple[Value, ...]]:
     """One row of plan.csv an arrival; an unknown value is empty and `notes` says why."""
-    return [_csv_row(arrival, measured) for arrival in plan.arrivals]
+    return [_csv_row(report, arrival) for arrival in report.plan.arrivals]
 
 
-def _csv_row(a: PlannedArrival, measured: Measured | None) -> tuple[Value, ...]:
+def _csv_row(report: PlanReport, a: PlannedArrival) -> tuple[Value, ...]:
     task, size, counts, sizes = a.task, a.size, a.size.counts, a.task.sizes
-    time = arrival_time(a, measured)
+    time = report.arrival_time(a)
     return (
-        *(a.position, task.name, task.data, task.num_labels),
+        *(report.label, a.position, task.name, task.data, task.num_labels),
         *((None, None, None) if sizes is None else (sizes.num_train, sizes.num_valid, sizes.num_test)),
         *(counts.total, counts.adapter, counts.layer_norm, counts.head, counts.other, size.task_bytes),
         *(size.total_params, size.total_bytes, size.growth_factor, size.separate_models_factor),
         *(size.trained_fraction, task.tokens_per_text, task.num_epochs, a.num_steps, a.num_tokens),
         *(a.num_validated, a.num_reevaluated),
         *((None, None) if time is None else (time.training_seconds, time.evaluation_seconds)),
-        *(task.sizes_from, task.lengths_from, "; ".join(_notes(a, measured))),
+        *(task.sizes_from, task.lengths_from, "; ".join(_notes(report, a))),
     )
 
 
-def _notes(a: PlannedArrival, measured: Measured | None) -> list[str]:
+def _notes(report: PlanReport, a: PlannedArrival) -> list[str]:
     unknown = {
         "sizes unknown before the data is there": a.task.sizes is None,
         "length of the texts unknown": a.task.tokens_per_text is None,
-        "no time without a probe": measured is None,
+        "no time without a probe": report.measured is None,
     }
     return [note for note, holds in unknown.items() if holds]
 
 
+def time_cell(time: ExpectedTime | None) -> str:
+    """A duration, from ten days on in whole days, or a question mark."""
+    if time is None or time.seconds is None:
+        return UNKNOWN
+    return duration(time.seconds) if time.seconds < MANY_SECONDS else f"{time.seconds / 86400:,.0f}d"
+
+
 def kind_cells(counts: ParameterCounts, kinds: Sequence[str]) -> tuple[str, ...]:
     """Numbers of parameters of these kinds."""
-    return tuple(f"{getattr(counts, kind):,}" for kind in kinds)
+    return tuple(compact(getattr(counts, kind)) for kind in kinds)
 
 
 def short(name: str) -> str:
@@ -146,9 +183,14 @@ def number(value: int | None) -> str:
     return UNKNOWN if value is None else f"{value:,}"
 
 
-def millions(value: float | None) -> str:
-    """Tokens in millions: "0.38M"."""
-    return UNKNOWN if value is None else f"{value / 1e6:,.2f}M"
+def millions(value: int | None) -> str:
+    """Tokens in millions: "0.38M", "1,692.2M"."""
+    return UNKNOWN if value is None else f"{value / 1e6:,.{1 if value >= 1e8 else 2}f}M"
+
+
+def compact(count: int) -> str:
+    """A number of parameters: exact up to ten million, "335.04M" from there."""
+    return f"{count:,}" if count < 10_000_000 else f"{count / 1e6:,.2f}M"
 
 
 def megabytes(num_bytes: int) -> str:

@@ -6,15 +6,17 @@ from pathlib import Path
 
 from db.records import Regime
 from stream.display.text import plural, rough_duration
-from stream.growth import GrowthPoint
 from stream.learning.evaluation import EVALUATION_BATCH
-from stream.planning.probe import Measured, expected_time
+from stream.planning.probe import Measured
+from stream.planning.report import PlanReport
 from stream.planning.tables import (
+    MANY_SECONDS,
     PLAN_COLUMNS,
     UNKNOWN,
     Table,
     csv_rows,
     growth,
+    methods_table,
     millions,
     number,
     size_table,
@@ -29,29 +31,39 @@ MAX_NAMED = 3
 """Tasks named one by one where a sentence is about some of them."""
 
 
-def plain_text(plan: StreamPlan, measured: Measured | None, remarks: Sequence[str]) -> list[str]:
-    """Lines for the terminal; `remarks` are further sentences about this plan."""
-    lines = textwrap.wrap(headline(plan), WIDTH)
-    for table in (size_table(plan), work_table(plan, measured)):
+def plain_text(reports: Sequence[PlanReport]) -> list[str]:
+    """Lines for the terminal: one plan after the other, and several methods side by side."""
+    lines: list[str] = []
+    for report in reports:
+        lines += ["", *_plan_lines(report)]
+    if len(reports) > 1:
+        table = methods_table(reports)
+        lines += ["", table.title, *_aligned(table)]
+    return lines[1:]
+
+
+def _plan_lines(report: PlanReport) -> list[str]:
+    lines = textwrap.wrap(headline(report.plan), WIDTH, break_on_hyphens=False)
+    for table in (size_table(report.plan), work_table(report)):
         lines += ["", table.title, *_aligned(table)]
     lines.append("")
-    for title, sentence in summary(plan, measured).items():
+    for title, sentence in summary(report).items():
         lines += textwrap.wrap(f"{title}: {sentence}", WIDTH, subsequent_indent="  ", break_on_hyphens=False)
-    for remark in (*sources(plan), *probe_remarks(measured), *remarks):
+    for remark in all_remarks(report):
         lines += textwrap.wrap(f"- {remark}", WIDTH, subsequent_indent="  ", break_on_hyphens=False)
     return lines
 
 
-def write_plan(plan: StreamPlan, measured: Measured | None, remarks: Sequence[str], out: Path) -> None:
+def write_plans(reports: Sequence[PlanReport], out: Path) -> None:
     """Write plan.csv and plan.md into the folder.
 
     Raises:
         UserError: it cannot be written.
     """
     make_folder(out)
-    write_table(out / "plan.csv", PLAN_COLUMNS, csv_rows(plan, measured))
+    write_table(out / "plan.csv", PLAN_COLUMNS, [row for report in reports for row in csv_rows(report)])
     with replacing(out / "plan.md") as file:
-        file.write("\n".join(_markdown(plan, measured, remarks)) + "\n")
+        file.write("\n".join(_markdown(reports)) + "\n")
 
 
 def headline(plan: StreamPlan) -> str:
@@ -65,13 +77,17 @@ def headline(plan: StreamPlan) -> str:
     )
 
 
-def summary(plan: StreamPlan, measured: Measured | None) -> dict[str, str]:
+def summary(report: PlanReport) -> dict[str, str]:
     """What it comes to, by title."""
-    latest = plan.arrivals[-1].size
+    plan = report.plan
     return {
-        "Parameters": _parameters(plan, latest),
+        "Parameters": (
+            f"{plan.latest.total_params:,} in all, {growth(plan.latest.growth_factor)} the backbone; "
+            f"separate models would be {growth(plan.latest.separate_models_factor)}; each task trains "
+            f"{100 * plan.mean_trained_fraction:.2f} % of the backbone's number on average"
+        ),
         "Bytes": (
-            f"{latest.total_bytes / 1e9:,.2f} GB in float32 to serve all tasks; "
+            f"{plan.latest.total_bytes / 1e9:,.2f} GB in float32 to serve all tasks; "
             f"{plan.restored_bytes / 1e9:,.2f} GB read back and hashed over all re-evaluations"
         ),
         "Training": (
@@ -79,17 +95,8 @@ def summary(plan: StreamPlan, measured: Measured | None) -> dict[str, str]:
             f"{millions(plan.num_tokens)} tokens"
         ),
         "Re-evaluation": _evaluation(plan),
-        "Time": _time(plan, measured),
+        "Time": _time(report),
     }
-
-
-def _parameters(plan: StreamPlan, latest: GrowthPoint) -> str:
-    mean = sum(a.size.trained_fraction for a in plan.arrivals) / len(plan.arrivals)
-    return (
-        f"{latest.total_params:,} in all, {growth(latest.growth_factor)} the backbone; separate models "
-        f"would be {growth(latest.separate_models_factor)}; each task trains {100 * mean:.2f} % of the "
-        "backbone's number on average"
-    )
 
 
 def _evaluation(plan: StreamPlan) -> str:
@@ -99,10 +106,10 @@ def _evaluation(plan: StreamPlan) -> str:
     return f"{number(plan.num_reevaluated)} test examples over all arrivals; by order: {orders}"
 
 
-def _time(plan: StreamPlan, measured: Measured | None) -> str:
-    if measured is None:
+def _time(report: PlanReport) -> str:
+    time, measured = report.time, report.measured
+    if time is None or measured is None:
         return "unknown without a probe"
-    time = expected_time(plan.num_tokens, plan.evaluated_tokens, measured)
     return (
         f"{_about(time.seconds)}, an estimate: {_about(time.training_seconds)} of training at "
         f"{measured.training_tokens_per_second:,.0f} tokens/s, {_about(time.evaluation_seconds)} of "
@@ -112,7 +119,16 @@ def _time(plan: StreamPlan, measured: Measured | None) -> str:
 
 
 def _about(seconds: float | None) -> str:
-    return UNKNOWN if seconds is None else f"about {rough_duration(seconds).removeprefix('~')}"
+    if seconds is None:
+        return UNKNOWN
+    if seconds >= MANY_SECONDS:
+        return f"about {seconds / 86400:,.0f} days"
+    return f"about {rough_duration(seconds).removeprefix('~')}"
+
+
+def all_remarks(report: PlanReport) -> list[str]:
+    """Where the numbers are from, and what else there is to know."""
+    return [*sources(report.plan), *probe_remarks(report.measured), *report.remarks]
 
 
 def probe_remarks(measured: Measured | None) -> list[str]:
@@ -168,15 +184,24 @@ def _aligned(table: Table) -> list[str]:
     ]
 
 
-def _markdown(plan: StreamPlan, measured: Measured | None, remarks: Sequence[str]) -> list[str]:
-    lines = [f"# Plan: {plan.suite}", "", headline(plan) + "."]
-    for table in (size_table(plan), work_table(plan, measured)):
-        rules = ("---" if i in table.words else "---:" for i in range(len(table.columns)))
-        lines += ["", f"## {table.title}", "", _row(table.columns), f"|{'|'.join(rules)}|"]
-        lines += [_row(row) for row in table.rows]
-    lines += ["", "## In all", ""]
-    lines += [f"- **{title}**: {sentence}" for title, sentence in summary(plan, measured).items()]
-    return [*lines, *(f"- {remark}" for remark in (*sources(plan), *probe_remarks(measured), *remarks))]
+def _markdown(reports: Sequence[PlanReport]) -> list[str]:
+    lines = [f"# Plan: {reports[0].plan.suite}"]
+    for report in reports:
+        lines += ["", f"## {report.label}", "", headline(report.plan) + "."]
+        for table in (size_table(report.plan), work_table(report)):
+            lines += ["", f"### {table.title}", "", *_markdown_table(table)]
+        lines += ["", "### In all", ""]
+        lines += [f"- **{title}**: {sentence}" for title, sentence in summary(report).items()]
+        lines += [f"- {remark}" for remark in all_remarks(report)]
+    if len(reports) > 1:
+        table = methods_table(reports)
+        lines += ["", f"## {table.title}", "", *_markdown_table(table)]
+    return lines
+
+
+def _markdown_table(table: Table) -> list[str]:
+    rules = ("---" if i in table.words else "---:" for i in range(len(table.columns)))
+    return [_row(table.columns), f"|{'|'.join(rules)}|", *(_row(row) for row in table.rows)]
 
 
 def _row(cells: Sequence[str]) -> str:

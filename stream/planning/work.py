@@ -69,6 +69,16 @@ class StreamPlan:
     """Test examples evaluated over all arrivals, by order."""
 
     @property
+    def latest(self) -> GrowthPoint:
+        """Sizes after the last arrival."""
+        return self.arrivals[-1].size
+
+    @property
+    def mean_trained_fraction(self) -> float:
+        """Parameters trained per task over the backbone's."""
+        return sum(arrival.size.trained_fraction for arrival in self.arrivals) / len(self.arrivals)
+
+    @property
     def num_trained_examples(self) -> int | None:
         """Training examples over all epochs and tasks."""
         return total([_examples(arrival.task) for arrival in self.arrivals])

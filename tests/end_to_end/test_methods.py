@@ -92,7 +92,7 @@ def test_names_of_several_runs(run: Callable[..., Outcome]) -> None:
     [
         ("houlsby,fine-tune:9", "fine-tune:9 wants more layers than the backbone's 2."),
         ("houlsby:layers=1-2", "layers=1-2 is not a span of this backbone's layers, which are 0 to 1."),
-        ("houlsby,houlsby", "--method names houlsby twice; name each method once."),
+        ("houlsby,houlsby", "--method names 'houlsby' twice; name each method once."),
         ("houlsby,lorra", "There is no method 'lorra'; did you mean 'lora'?"),
     ],
 )

@@ -154,6 +154,8 @@ def test_folders_are_labels(make_card, top):
         ("no archive", ['format = "folders"'], "neither a tar nor a zip archive"),
         ("no table", ['format = "parquet"'], "cannot be read as parquet"),
         ('{"text": "a"', ['format = "jsonl"'], "cannot be read as jsonl"),
+        (b'{"text": "\xf7", "label": "x"}\n', ['format = "jsonl"'], "is not utf-8 text .line 1."),
+        ("text,label\na,x\n", ['encoding = "utf-16"'], "is not utf-16 text .line 1."),
     ],
 )
 def test_a_file_that_cannot_be_read_is_answered_with_one_sentence(make_card, content, lines, sentence):

@@ -30,9 +30,9 @@ def made_task(
     name: str, num_train: int | None = 40, *, num_labels: int = 2, length: float | None = 10.0
 ) -> ExpectedTask:
     """Four fifths to train on, a tenth each to validate and test; three epochs."""
-    sizes = None if num_train is None else SplitSizes(
-        num_train=num_train, num_valid=num_train // 8, num_test=num_train // 8
+    sizes = (
+        None
+        if num_train is None
+        else SplitSizes(num_train=num_train, num_valid=num_train // 8, num_test=num_train // 8)
     )
-    return ExpectedTask(
-        name=name, num_labels=num_labels, sizes=sizes, tokens_per_text=length, num_epochs=3
-    )
+    return ExpectedTask(name=name, num_labels=num_labels, sizes=sizes, tokens_per_text=length, num_epochs=3)
