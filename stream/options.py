@@ -3,8 +3,10 @@
 import argparse
 
 from stream.configuration import Overrides, Preset, RunConfiguration, limits_for, preset_named, recipe_for
+from stream.errors import UserError
 from stream.model.backbone import MINILM
 from stream.model.precision import choose_device
+from stream.model.specification import METHODS
 from stream.scheduler import Order
 from tasks import DataMode
 
@@ -29,7 +31,8 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--method",
         default="houlsby",
-        help="houlsby, fine-tune:2, lora:rank=4 ...; several separated by commas",
+        help=f"{', '.join(METHODS)}; with options after colons, such as fine-tune:2, lora:rank=4 or "
+        "houlsby:placement=attention; several separated by commas, one run each; default: houlsby",
     )
     how.add_argument("--adapter-size", type=int, help="default: nearest the paper's 1.14 %% per task")
     how.add_argument("--preset", help=f"{', '.join(Preset)}; default: quick on a CPU, standard on a GPU")
@@ -37,17 +40,21 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--max-test", type=int, help="cap on its validation and test examples")
     how.add_argument("--epochs", type=int)
     how.add_argument("--batch-size", type=int)
-    how.add_argument("--learning-rate", type=float)
+    how.add_argument("--learning-rate", type=float, help="default: the method's own")
     how.add_argument("--max-length", type=int, help="tokens of a text; default: 128")
     how.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
 
 
-def configuration_of(options: argparse.Namespace) -> RunConfiguration:
-    """What decides the run's numbers.
+def configurations_of(options: argparse.Namespace) -> tuple[RunConfiguration, ...]:
+    """What decides the numbers of each method's run.
 
     Raises:
         UserError: an option's value is not allowed.
     """
+    methods = tuple(name.strip() for name in options.method.split(","))
+    repeated = sorted({name for name in methods if methods.count(name) > 1})
+    if repeated:
+        raise UserError(f"--method names {repeated[0]} twice; name each method once.")
     on_gpu = choose_device(options.device).type == "cuda"
     preset = preset_named(options.preset or (Preset.STANDARD if on_gpu else Preset.QUICK))
     overrides = Overrides(
@@ -58,17 +65,21 @@ def configuration_of(options: argparse.Namespace) -> RunConfiguration:
         learning_rate=options.learning_rate,
         max_length=options.max_length,
     )
-    return RunConfiguration(
-        suite=options.suite,
-        tasks=None if options.tasks is None else tuple(name.strip() for name in options.tasks.split(",")),
-        data=DataMode(options.data),
-        split_seed=0,
-        order=Order(options.order),
-        seed=options.seed,
-        backbone=options.backbone,
-        method=options.method,
-        adapter_size=options.adapter_size,
-        preset=preset,
-        limits=limits_for(preset, overrides),
-        recipe=recipe_for(preset, overrides),
-    )
+
+    def configured(method: str) -> RunConfiguration:
+        return RunConfiguration(
+            suite=options.suite,
+            tasks=None if options.tasks is None else tuple(name.strip() for name in options.tasks.split(",")),
+            data=DataMode(options.data),
+            split_seed=0,
+            order=Order(options.order),
+            seed=options.seed,
+            backbone=options.backbone,
+            method=method,
+            adapter_size=options.adapter_size,
+            preset=preset,
+            limits=limits_for(preset, overrides),
+            recipe=recipe_for(preset, overrides),
+        )
+
+    return tuple(configured(method) for method in methods)

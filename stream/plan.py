@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_INTERRUPTED, EXIT_USER, report_error
 from stream.errors import StreamError, UserError
-from stream.options import add_stream_options, add_training_options, configuration_of
+from stream.options import add_stream_options, add_training_options, configurations_of
 from stream.planning.planner import make_reports
 from stream.planning.probe import PROBE_SECONDS
 from stream.planning.text import plain_text, write_plans
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         reports = make_reports(
-            configuration_of(options),
+            configurations_of(options),
             home=resolve_home(options.data_home),
             device_choice=options.device,
             probe_seconds=PROBE_SECONDS if options.probe else None,

@@ -1,5 +1,6 @@
 """From a configuration to a plan: wires suite, backbone, method, expectations and probe together."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -22,75 +23,70 @@ from stream.session import chosen_suite
 
 
 def make_reports(
-    configuration: RunConfiguration,
+    configurations: Sequence[RunConfiguration],
     *,
     home: Path | None,
     device_choice: DeviceChoice = "auto",
     probe_seconds: float | None = PROBE_SECONDS,
 ) -> list[PlanReport]:
-    """The plans of runs with this configuration, one for each method in its list.
+    """The plans of runs with these configurations, which differ in method and recipe only.
 
-    Each method is probed for `probe_seconds`; None leaves the time unknown.
+    Each is probed for `probe_seconds`; None leaves the time unknown.
 
     Raises:
         UserError, TaskError: as the message says.
         DamageError: the embedded MiniLM's weights are not the published ones.
     """
-    suite = chosen_suite(configuration)
+    first = configurations[0]
+    suite = chosen_suite(first)
     device = choose_device(device_choice)
-    backbone = planned_backbone(configuration.backbone, device=device, dtype=choose_dtype(device))
-    methods = planned_methods(configuration, backbone.architecture)
+    backbone = planned_backbone(first.backbone, device=device, dtype=choose_dtype(device))
+    methods = [planned_method(configuration, backbone.architecture) for configuration in configurations]
     survey = Survey(
         home=home,
-        mode=configuration.data,
-        limits=configuration.limits,
-        max_length=min(configuration.recipe.max_length, backbone.architecture.max_positions),
+        mode=first.data,
+        limits=first.limits,
+        max_length=min(first.recipe.max_length, backbone.architecture.max_positions),
         tokenizer=backbone.tokenizer,
-        split_seed=configuration.split_seed,
+        split_seed=first.split_seed,
     )
     tasks = [survey.look(card) for card in suite.cards]
     reports: list[PlanReport] = []
-    for label, method in methods.items():
+    for configuration, method in zip(configurations, methods, strict=True):
+        recipe = configuration.recipe
         plan = plan_stream(
             backbone.architecture,
             method,
-            [task.expected(configuration.recipe, method.paper_epochs) for task in tasks],
+            [task.expected(recipe, method.paper_epochs) for task in tasks],
             suite=suite.name,
             backbone=backbone.name,
             order=configuration.order,
             seed=configuration.seed,
-            batch_size=configuration.recipe.batch_size,
+            batch_size=recipe.batch_size,
         )
-        measured, why_not = _measured(plan, backbone, configuration.recipe, device, probe_seconds)
+        measured, why_not = _measured(plan, backbone, recipe, device, probe_seconds)
         remarks = (*backbone.remarks, *why_not)
-        reports.append(PlanReport(label=label, plan=plan, measured=measured, remarks=remarks))
+        reports.append(PlanReport(label=configuration.method, plan=plan, measured=measured, remarks=remarks))
     return reports
 
 
-def planned_methods(configuration: RunConfiguration, architecture: Architecture) -> dict[str, Method]:
-    """The configured methods by the text that names each, separated by commas.
-
-    Adapters have the backbone's default size where none was asked for.
+def planned_method(configuration: RunConfiguration, architecture: Architecture) -> Method:
+    """The configured method; its adapters have the backbone's default size where none was asked for.
 
     Raises:
-        UserError: there is no such method, it is named twice, or it has nothing to plan.
+        UserError: there is no such method, the backbone cannot have it, or it has nothing to plan.
     """
     size = configuration.adapter_size
-    if size is None:
-        size = default_adapter_size(architecture)
-    methods: dict[str, Method] = {}
-    for text in configuration.method.split(","):
-        label = text.strip()
-        if label in methods:
-            raise UserError(f"--method names {label!r} twice; name each method once.")
-        method = method_named(label, adapter_size=size)
-        if method.regime is Regime.SEPARATE:
-            raise UserError(
-                f"{method.name} trains no tensors and has no backbone, so there is nothing to plan; "
-                "name methods that have one, such as houlsby or fine-tune."
-            )
-        methods[label] = method
-    return methods
+    method = method_named(
+        configuration.method, adapter_size=default_adapter_size(architecture) if size is None else size
+    )
+    if method.regime is Regime.SEPARATE:
+        raise UserError(
+            f"{method.name} trains no tensors and has no backbone, so there is nothing to plan; "
+            "name methods that have one, such as houlsby or fine-tune."
+        )
+    method.sites(architecture, 1)
+    return method
 
 
 def _measured(
