@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tasks.word_model import BayesEstimate, WordModel, estimate_bayes_accuracy, leads
+from tasks.word_model import BayesEstimate, WordModel, estimate_bayes_accuracy
 
 CLARITY_STEPS = 1024
 """A solved clarity is a multiple of 1/1024: the last bits of a platform's `exp` do not show in it."""
@@ -55,7 +55,7 @@ def measure_difficulty(model: WordModel, *key: str | int | float) -> Difficulty:
 
 
 def reduced(model: WordModel) -> WordModel:
-    """The same posteriors with one word per class, one word for all that no class prefers, and no tails.
+    """The same posteriors with one word per class and one word for all that no class prefers.
 
     Words may be counted together where their likelihood ratios between all hypotheses are equal. That is so
     for a class's own words if no other class prefers them and the background uses them equally often.
@@ -65,7 +65,7 @@ def reduced(model: WordModel) -> WordModel:
     assert all(np.ptp(model.background[row]) < 1e-12 for row in own), "own words differ in frequency"
     of_classes = own @ model.background
     return replace(
-        leads(model),
+        model,
         background=np.append(of_classes, 1 - of_classes.sum()),
         own_words=np.eye(len(own), len(own) + 1, dtype=np.bool_),
     )

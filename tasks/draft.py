@@ -35,6 +35,8 @@ def draft_of(task: TaskFiles) -> Draft:
     """
     sheet = read_sheet(task.files["train"])
     choice = choose_columns(sheet)
+    if not sheet.has_header:
+        sheet, choice = _named(sheet, choice)
     left_out: list[str] = []
     files = {"train": task.files["train"]}
     for split, path in task.files.items():
@@ -49,12 +51,22 @@ def draft_of(task: TaskFiles) -> Draft:
     return Draft(task=TaskFiles(name=task.name, files=files), sheet=sheet, choice=choice, hints=hints)
 
 
+def _named(sheet: Sheet, choice: ColumnChoice) -> tuple[Sheet, ColumnChoice]:
+    """Names that say something for the columns of a file without a header."""
+    texts = ("text",) if len(choice.text) == 1 else ("text1", "text2")
+    names = {**dict(zip(choice.text, texts, strict=True)), choice.label: "label"}
+    columns = {names.get(name, name): values for name, values in sheet.columns.items()}
+    return replace(sheet, columns=columns), replace(choice, text=texts, label="label")
+
+
 def _beside(train: Sheet, other: Sheet, choice: ColumnChoice) -> Sheet:
     """The training sheet, with what the other file needs to be read in the same way.
 
     Raises:
         DataError: The other file does not go with the training file.
     """
+    if not (train.has_header or other.has_header) and len(other.columns) == len(train.columns):
+        other = replace(other, columns=dict(zip(train.columns, other.columns.values(), strict=True)))
     missing = [name for name in (*choice.text, choice.label) if name not in other.columns]
     if missing:
         raise DataError(f"it has no column '{missing[0]}'")
@@ -69,7 +81,7 @@ def _hints(sheet: Sheet, choice: ColumnChoice) -> Iterator[str]:
     if choice.others:
         yield f"the label could also be {listed(choice.others)}"
     if not sheet.has_header:
-        yield f"there seems to be no header, so the columns are called {listed(tuple(sheet.columns))}"
+        yield f"there seems to be no header, so its columns got names: {listed(tuple(sheet.columns))}"
     if sheet.quoting is Quoting.NONE:
         yield "quotation marks are taken for characters"
     if sheet.encoding.reason:

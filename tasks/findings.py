@@ -206,7 +206,7 @@ def _encodings(given: Mapping[str, Examples], encoding: str) -> Iterator[Finding
     """Signs of a wrong encoding, each with what would set it right."""
     damage = "the damage is in the file itself"
     wider = 'try encoding = "cp1252"' if encoding == "iso8859-1" else damage
-    utf8 = damage if encoding.startswith("utf") else 'try encoding = "utf-8"'
+    utf8 = damage if encoding.startswith("utf") else 'if most accents do, try encoding = "utf-8"'
     signs: tuple[tuple[str, Callable[[str], bool], str], ...] = (
         (
             "replaced-characters",

@@ -144,7 +144,7 @@ def estimate_bayes_accuracy(model: WordModel, *key: str | int | float) -> BayesE
     Each fresh text contributes its largest posterior, not a hit or a miss: the same mean with less
     variance. `key` names the random stream.
     """
-    short = leads(model)
+    short = _leads(model)
     found = np.empty(0)
     for block in count():
         sample = draw(short, random_stream(*key, block), TEXTS_PER_ESTIMATE_BLOCK)
@@ -164,7 +164,7 @@ def solve_clarity(
     `num_texts` texts (about one point); measure the result with `estimate_bayes_accuracy`. A target out
     of reach gives a clarity next to 0 or 1.
     """
-    short = leads(model)
+    short = _leads(model)
     low, high = 0.0, 1.0
     for _ in range(10):
         middle = (low + high) / 2
@@ -188,7 +188,7 @@ def _cut(sample: Sample, num_words: int) -> Sample:
     )
 
 
-def leads(model: WordModel) -> WordModel:
+def _leads(model: WordModel) -> WordModel:
     """The same model with every text cut after its lead: the same posteriors, fewer words to draw."""
     return replace(model, lengths=np.minimum(model.lengths, LEAD_WORDS))
 

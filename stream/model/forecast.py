@@ -18,11 +18,11 @@ def forecast_growth(
     """The growth curve of a stream of (name, number of classes) before anything is trained.
 
     Bytes are those of the float32 tensors, without the blobs' headers. A joint training stores its one body
-    with the last task.
+    with the first task.
     """
     backbone = count_parameters(tensor_shapes(architecture))
     stored = (
-        _stored(architecture, method, position, name, num_labels, is_last=position == len(tasks) - 1)
+        _stored(architecture, method, position, name, num_labels)
         for position, (name, num_labels) in enumerate(tasks)
     )
     return growth_curve(stored, backbone_params=backbone, backbone_bytes=_FLOAT32_BYTES * backbone)
@@ -37,7 +37,7 @@ def bert_base_growth(results: RunResults) -> float | None:
 
 
 def _stored(
-    architecture: Architecture, method: Method, position: int, name: str, num_labels: int, *, is_last: bool
+    architecture: Architecture, method: Method, position: int, name: str, num_labels: int
 ) -> StoredTask:
     sites = method.sites(architecture, num_labels)
     shared = sum_sites(tuple(site for site in sites if site.owner is Owner.SHARED))
@@ -63,7 +63,7 @@ def _stored(
             num_trained=num_trained,
         )
 
-    stores_shared = shared.total > 0 and (is_last or method.regime is not Regime.JOINT)
+    stores_shared = shared.total > 0 and (position == 0 or method.regime is not Regime.JOINT)
     return StoredTask(
         name=name,
         own=record(Owner.OWN, own),

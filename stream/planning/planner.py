@@ -29,9 +29,9 @@ def make_reports(
     device_choice: DeviceChoice = "auto",
     probe_seconds: float | None = PROBE_SECONDS,
 ) -> list[PlanReport]:
-    """The plans of runs that differ in their methods only, one for each.
+    """The plans of runs with these configurations, which differ in method and recipe only.
 
-    Each method is probed for `probe_seconds`; None leaves the time unknown.
+    Each is probed for `probe_seconds`; None leaves the time unknown.
 
     Raises:
         UserError, TaskError: as the message says.
@@ -53,38 +53,39 @@ def make_reports(
     tasks = [survey.look(card) for card in suite.cards]
     reports: list[PlanReport] = []
     for configuration, method in zip(configurations, methods, strict=True):
+        recipe = configuration.recipe
         plan = plan_stream(
             backbone.architecture,
             method,
-            [task.expected(configuration.recipe, method.paper_epochs) for task in tasks],
+            [task.expected(recipe, method.paper_epochs) for task in tasks],
             suite=suite.name,
             backbone=backbone.name,
             order=configuration.order,
             seed=configuration.seed,
-            batch_size=configuration.recipe.batch_size,
+            batch_size=recipe.batch_size,
         )
-        label = configuration.method
-        measured, why_not = _measured(plan, backbone, configuration.recipe, device, probe_seconds)
+        measured, why_not = _measured(plan, backbone, recipe, device, probe_seconds)
         remarks = (*backbone.remarks, *why_not)
-        reports.append(PlanReport(label=label, plan=plan, measured=measured, remarks=remarks))
+        reports.append(PlanReport(label=configuration.method, plan=plan, measured=measured, remarks=remarks))
     return reports
 
 
 def planned_method(configuration: RunConfiguration, architecture: Architecture) -> Method:
-    """The configured method; adapters have the backbone's default size where none was asked for.
+    """The configured method; its adapters have the backbone's default size where none was asked for.
 
     Raises:
-        UserError: there is no such method, or it has nothing to plan.
+        UserError: there is no such method, the backbone cannot have it, or it has nothing to plan.
     """
     size = configuration.adapter_size
-    if size is None:
-        size = default_adapter_size(architecture)
-    method = method_named(configuration.method, adapter_size=size)
+    method = method_named(
+        configuration.method, adapter_size=default_adapter_size(architecture) if size is None else size
+    )
     if method.regime is Regime.SEPARATE:
         raise UserError(
             f"{method.name} trains no tensors and has no backbone, so there is nothing to plan; "
             "name methods that have one, such as houlsby or fine-tune."
         )
+    method.sites(architecture, 1)
     return method
 
 

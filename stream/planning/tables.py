@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from db.records import ParameterCounts, Regime
+from db.records import ParameterCounts
 from stream.display.text import DATA_TAGS, duration
-from stream.growth import GrowthPoint
 from stream.planning.probe import ExpectedTime
 from stream.planning.report import PlanReport
 from stream.planning.work import PlannedArrival, StreamPlan
@@ -60,18 +59,12 @@ def size_table(plan: StreamPlan) -> Table:
                 *kind_cells(a.size.counts, kinds),
                 compact(a.size.counts.total),
                 megabytes(a.size.task_bytes),
-                *_total_cells(plan, a.size),
+                megabytes(a.size.total_bytes),
+                growth(a.size.growth_factor),
             )
             for a in plan.arrivals
         ),
     )
-
-
-def _total_cells(plan: StreamPlan, size: GrowthPoint) -> tuple[str, str]:
-    """Sizes of all that is served; empty before the end of a joint training, which serves nothing earlier."""
-    if plan.method.regime is Regime.JOINT and size is not plan.latest:
-        return "", ""
-    return megabytes(size.total_bytes), growth(size.growth_factor)
 
 
 def work_table(report: PlanReport) -> Table:

@@ -112,10 +112,15 @@ class StreamPlan:
 
     @property
     def restored_bytes(self) -> int:
-        """Bytes of parameters read back and hashed over all re-evaluations."""
-        joint = self.method.regime is Regime.JOINT
-        num_arrivals = len(self.arrivals)
-        return sum(a.size.task_bytes * (1 if joint else num_arrivals - a.position) for a in self.arrivals)
+        """Bytes of parameters read back and hashed over all re-evaluations.
+
+        What a stream shares is read with every task; a joint training's body is stored with the first one.
+        """
+        sizes, num_arrivals = [arrival.size for arrival in self.arrivals], len(self.arrivals)
+        if self.method.regime is not Regime.JOINT:
+            return sum(size.task_bytes * (num_arrivals - size.position) for size in sizes)
+        body = sizes[0].task_bytes * (sizes[0].counts.total - sizes[0].counts.head) // sizes[0].counts.total
+        return sum(size.task_bytes for size in sizes) + (num_arrivals - 1) * body
 
 
 def plan_stream(
@@ -140,6 +145,8 @@ def plan_stream(
     ordered = [by_name[name] for name in _ordered(tasks, order, seed)]
     points = forecast_growth(architecture, method, [(task.name, task.num_labels) for task in ordered]).points
     once = method.regime is Regime.JOINT
+    epochs = [task.num_epochs for task in ordered]
+    longest = None if None in epochs else max((e for e in epochs if e is not None), default=0)
     return StreamPlan(
         suite=suite,
         backbone=backbone,
@@ -147,7 +154,13 @@ def plan_stream(
         order=order,
         backbone_params=count_parameters(tensor_shapes(architecture)),
         arrivals=tuple(
-            _arrival(point, _evaluated_after(ordered, point.position, once=once), batch_size)
+            _arrival(
+                point,
+                _evaluated_after(ordered, point.position, once=once),
+                batch_size,
+                # a joint training validates every task after each of its epochs
+                num_validations=longest if once else epochs[point.position],
+            )
             for point in points
         ),
         volumes={
@@ -188,14 +201,17 @@ def _evaluated_after(ordered: Sequence[ExpectedTask], position: int, *, once: bo
     return list(ordered[position if once else 0 : position + 1])
 
 
-def _arrival(size: GrowthPoint, evaluated: Sequence[ExpectedTask], batch_size: int) -> PlannedArrival:
+def _arrival(
+    size: GrowthPoint, evaluated: Sequence[ExpectedTask], batch_size: int, *, num_validations: int | None
+) -> PlannedArrival:
     task = evaluated[-1]
     tests = [other.sizes.num_test if other.sizes else None for other in evaluated]
     tokens = [_test_tokens(other) for other in evaluated]
     num_steps = num_validated = num_tokens = None
     if task.sizes is not None and task.num_epochs is not None:
         num_steps = -(-task.sizes.num_train // batch_size) * task.num_epochs
-        num_validated = task.sizes.num_valid * task.num_epochs
+    if task.sizes is not None and num_validations is not None:
+        num_validated = task.sizes.num_valid * num_validations
     if task.tokens_per_epoch is not None and task.num_epochs is not None:
         num_tokens = task.tokens_per_epoch * task.num_epochs
     return PlannedArrival(

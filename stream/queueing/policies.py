@@ -6,7 +6,7 @@ None interrupts a job, and none leaves a worker idle while a job waits. Ties go 
 from dataclasses import dataclass, field
 from enum import StrEnum
 from heapq import heappop, heappush
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from stream.queueing.jobs import Jobs
 
@@ -23,12 +23,9 @@ class Policy(StrEnum):
     """Customers who have work waiting get equal shares of the expected time."""
 
 
+@runtime_checkable
 class Line(Protocol):
     """Jobs that wait, by index."""
-
-    def __len__(self) -> int:
-        """Number of jobs that wait."""
-        ...
 
     def admit(self, job: int, *, is_idle: bool) -> None:
         """Let a job wait; `is_idle` says that nothing is being trained."""
@@ -45,9 +42,6 @@ class KeyedLine:
 
     keys: list[float]
     waiting: list[tuple[float, int]] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        return len(self.waiting)
 
     def admit(self, job: int, *, is_idle: bool) -> None:
         """Let a job wait."""
@@ -78,9 +72,6 @@ class FairShareLine:
     virtual: float = 0.0
     latest: float = 0.0
     """The largest finish tag of a job that was taken."""
-
-    def __len__(self) -> int:
-        return len(self.waiting)
 
     def admit(self, job: int, *, is_idle: bool) -> None:
         """Let a job wait behind its customer's earlier ones."""

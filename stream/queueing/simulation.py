@@ -50,18 +50,21 @@ def serve(jobs: Jobs, *, num_workers: int, policy: Policy) -> Served:
     line, workers = line_of(policy, jobs), Workers.idle_ones(num_workers)
     arrivals, services = jobs.arrival_seconds.tolist(), jobs.service_seconds.tolist()
     starts, taken_by, found = [0.0] * len(jobs), [0] * len(jobs), [0] * len(jobs)
-    coming = 0
-    while coming < len(jobs) or len(line):
+    coming = num_waiting = 0
+    while coming < len(arrivals) or num_waiting:
         now = workers.busy[0][0] if workers.busy else arrivals[coming]
-        if coming < len(jobs):
+        if coming < len(arrivals):
             now = min(now, arrivals[coming])
-        workers.release(now)
-        while coming < len(jobs) and arrivals[coming] <= now:
-            found[coming] = len(line)
+        if workers.busy and workers.busy[0][0] <= now:
+            workers.release(now)
+        while coming < len(arrivals) and arrivals[coming] <= now:
+            found[coming] = num_waiting
             line.admit(coming, is_idle=not workers.busy)
             coming += 1
-        while workers.idle and len(line):
+            num_waiting += 1
+        while num_waiting and workers.idle:
             job = line.take()
+            num_waiting -= 1
             starts[job] = now
             taken_by[job] = workers.begin(now + services[job])
     return Served(

@@ -145,3 +145,5 @@ def test_default_names() -> None:
     """A run without a name is called after suite, method and preset; a suite file after its stem."""
     assert configuration().default_name() == "mine-houlsby-quick"
     assert replace(configuration(), suite="additional17").default_name() == "additional17-houlsby-quick"
+    joined = replace(configuration(), suite="additional17+data/mine.toml")
+    assert joined.default_name() == "additional17+mine-houlsby-quick"

@@ -65,7 +65,7 @@ def test_a_suite_file_is_never_overwritten(tmp_path, capsys):
         (table(separator=";"), {"separator": ";"}),
         (table(separator="|"), {"separator": "|"}),
         (table(separator="\t"), {"format": "tsv"}),
-        (table(header=None), {"columns": ("column1", "column2")}),
+        (table(header=None), {"columns": ("text", "label")}),
         (
             table(quote="", separator="\t", rows=[*ROWS, ('"open', "x"), ("end", "y")]),
             {"quoting": Quoting.NONE},
@@ -210,3 +210,16 @@ def test_a_suite_file_that_cannot_be_is_refused(tmp_path, capsys, out, sentence)
     (tmp_path / "a.csv").write_text(table())
     assert main(["init", "a.csv", "--out", out]) == 2
     assert sentence in capsys.readouterr().err
+
+
+def test_files_without_headers_get_names_and_go_together(tmp_path):
+    """Text and label are called so, other columns by number; the test file is read likewise."""
+    for part, first in (("train", 0), ("test", 100)):
+        rows = [(str(number), label, f"{text} {first}") for number, (text, label) in enumerate(ROWS)]
+        (tmp_path / f"a_{part}.tsv").write_text(table(rows, separator="\t", header=None))
+    (tmp_path / "data").mkdir()
+    for path in tmp_path.glob("*.tsv"):
+        path.rename(tmp_path / "data" / path.name)
+    card = drafted(tmp_path / "data")
+    assert (card.columns, card.text, card.label) == (("column1", "label", "text"), ("text",), "label")
+    assert len(load_task(card).test) == 30

@@ -1,4 +1,5 @@
 import tracemalloc
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -9,7 +10,7 @@ from sklearn.naive_bayes import MultinomialNB
 from tasks import DataMode, DataStatus, Limits, Split, Task, load_task, open_suite
 from tasks.simulated import word_list
 from tasks.simulated_stream import slot_model, task_words
-from tasks.word_model import Sample, posterior
+from tasks.word_model import Sample, WordModel, posterior
 
 FEW = Limits(max_train=20, max_valid=5, max_test=5)
 
@@ -105,10 +106,8 @@ def test_what_cannot_be_reached_is_said():
     assert task.notes[1] == "Bayes accuracy is the most that classes, text length and label noise allow"
 
 
-@pytest.mark.parametrize("label_noise", [0.0, 0.2])
-def test_the_classifier_that_knows_the_distributions_reaches_it(label_noise: float):
-    """Reading the very texts with the true posterior hits as often as the Bayes accuracy says."""
-    suite = f"simulated:1,classes=4,accuracy=0.75,test=10000,words=12,label_noise={label_noise}"
+def read_back(suite: str) -> tuple[WordModel, Sample, Task]:
+    """The distribution of the first task, its test texts as the slots of their words, and the task."""
     task, simulation = made(suite, 1, Limits(max_train=1)), open_suite(suite).cards[0].simulation
     assert simulation is not None
     slot_of = {word: slot for slot, word in enumerate(task_words(simulation))}
@@ -118,9 +117,28 @@ def test_the_classifier_that_knows_the_distributions_reaches_it(label_noise: flo
         lengths=np.array([len(text) for text in words]),
         words=np.concatenate(words),
     )
-    hits = posterior(slot_model(simulation), sample).argmax(axis=1) == sample.labels
+    return slot_model(simulation), sample, task
+
+
+@pytest.mark.parametrize("label_noise", [0.0, 0.2])
+def test_the_classifier_that_knows_the_distributions_reaches_it(label_noise: float):
+    """Reading the very texts with the true posterior hits as often as the Bayes accuracy says."""
+    model, sample, task = read_back(
+        f"simulated:1,classes=4,accuracy=0.75,test=10000,words=12,label_noise={label_noise}"
+    )
+    hits = posterior(model, sample).argmax(axis=1) == sample.labels
     error = np.hypot(hits.std() / np.sqrt(len(hits)), 0.002)
     assert abs(hits.mean() - task.bayes_accuracy) < 4 * error
+
+
+def test_label_noise_contradicts_texts_that_leave_no_doubt():
+    """Of labels drawn anew three in four are wrong among four classes: 0.15 of all at a noise of 0.2."""
+    model, sample, _ = read_back("simulated:1,classes=4,accuracy=0.75,test=3000,words=30,label_noise=0.2")
+    of_class = posterior(replace(model, label_noise=0.0), sample)
+    sure = of_class.max(axis=1) > 0.999
+    contradicted = (of_class.argmax(axis=1) != sample.labels)[sure]
+    assert sure.sum() > 1000
+    assert contradicted.mean() == pytest.approx(0.15, abs=4 * np.sqrt(0.15 * 0.85 / sure.sum()))
 
 
 @pytest.mark.parametrize("classes", [2, 6])

@@ -45,7 +45,7 @@ def tiny(num_train: int | None = 40, measured: Measured | None = None) -> PlanRe
     return PlanReport(label="houlsby", plan=plan, measured=measured)
 
 
-@pytest.mark.parametrize("method", ["fine-tune", "houlsby", "sequential", "joint"])
+@pytest.mark.parametrize("method", ["fine-tune", "houlsby", "joint"])
 def test_lines_fit_the_terminal(method: str) -> None:
     """No line is longer than 100 columns, for full copies of the largest backbone either."""
     lines = plain_text([replace(large(method), remarks=("A remark " * 30,))])

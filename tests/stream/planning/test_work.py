@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from stream.errors import UserError
@@ -102,12 +104,25 @@ def test_orders_by_size_arrange_the_arrivals() -> None:
 
 
 def test_joint_training_evaluates_each_task_once() -> None:
-    """Without a stream there is nothing to evaluate again, in any order; one body is stored."""
+    """Without a stream there is nothing to evaluate again, in any order."""
     plan = tiny_plan([made_task("a", 40), made_task("b", 80)], "joint")
     assert [arrival.num_reevaluated for arrival in plan.arrivals] == [5, 10]
     assert set(plan.volumes.values()) == {15}
-    assert plan.arrivals[-1].size.total_params == plan.backbone_params + 2 * 2 * 33
-    assert plan.restored_bytes == 4 * plan.arrivals[-1].size.total_params
+
+
+def test_joint_training_stores_one_body() -> None:
+    """The body comes with the first task and replaces the backbone; it is read with either task."""
+    plan = tiny_plan([made_task("a", 40), made_task("b", 80)], "joint")
+    head = 2 * 33
+    assert [a.size.total_params for a in plan.arrivals] == [plan.backbone_params + n * head for n in (1, 2)]
+    assert plan.restored_bytes == 4 * 2 * (plan.backbone_params + head)
+
+
+def test_joint_training_validates_all_tasks_each_epoch() -> None:
+    """A task of three epochs is validated ten times beside one of ten."""
+    tasks = [made_task("a", 40), replace(made_task("b", 80), num_epochs=10)]
+    assert [a.num_validated for a in tiny_plan(tasks, "joint").arrivals] == [50, 100]
+    assert [a.num_validated for a in tiny_plan(tasks, "houlsby").arrivals] == [15, 100]
 
 
 def test_bytes_read_back() -> None:
