@@ -112,6 +112,7 @@ def check_equivalence(folder: Path | None) -> Result:
         title="the methods against other libraries, same tensors, float32; largest differences",
         figures=(*(figure for pair in pairs for figure in _figures(pair)), *merged, _merged_in_bfloat16()),
         setting={
+            "dtype": "float32",
             "libraries": versions,
             "rows": NUM_ROWS,
             "longest_row": LENGTH,
