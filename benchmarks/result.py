@@ -35,18 +35,23 @@ class Result:
     title: str
     figures: tuple[Figure, ...]
     setting: Mapping[str, Any]
+    failures: tuple[str, ...] = ()
+    """What broke a bound; then the exit code is 1."""
 
     def text(self) -> str:
-        """Aligned lines: median, lowest and highest of each figure."""
+        """Aligned lines: median, lowest and highest of each figure, and what failed."""
         width = max(len(figure.name) for figure in self.figures)
         lines = [self.title]
         for figure in self.figures:
             low, high = min(figure.values), max(figure.values)
-            lines.append(
-                f"  {figure.name.ljust(width)}  {figure.median:12,.2f} {figure.unit}"
-                f"  ({low:,.2f} to {high:,.2f})"
-            )
-        return "\n".join(lines)
+            spread = f"  ({_shown(low)} to {_shown(high)})" if len(figure.values) > 1 else ""
+            lines.append(f"  {figure.name.ljust(width)}  {_shown(figure.median):>12} {figure.unit}{spread}")
+        return "\n".join(lines + [f"FAILED: {failure}" for failure in self.failures])
+
+
+def _shown(value: float) -> str:
+    """Two decimals, or one digit and an exponent where these would show nothing."""
+    return f"{value:,.2f}" if value == 0 or abs(value) >= 0.01 else f"{value:.1e}"
 
 
 def keep(name: str, result: Result) -> Path:

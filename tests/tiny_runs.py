@@ -34,9 +34,23 @@ from tasks.task import DataStatus, Split, Task
 from tests.stream.tiny import WORDS
 
 NAMES = ("birds", "clouds", "doors", "engines")
+ISOLATED = (
+    "houlsby:parallel:norm:deep",
+    "adapter-l",
+    "lora:2",
+    "prefix:length=3:hidden=8",
+    "layer-norm",
+    "feature",
+    "fine-tune",
+    "fine-tune:1",
+)
+"""The methods that share nothing, beside the plain adapters."""
 RECIPE = Recipe(learning_rate=1e-2, num_epochs=3, batch_size=8, max_length=16)
 CLOCKS = frozenset({"seconds", "created_at", "heartbeat_at", "finished_at", "removed_at", "row_sha256"})
 """Columns that hold times, and the digest of a row, which covers its times."""
+
+ONE_EPOCH = replace(RECIPE, num_epochs=1)
+"""Six steps."""
 
 Examples = list[tuple[str, int]]
 

@@ -54,11 +54,13 @@ class TrainingJob:
     def taking_part(self, epoch: int) -> list[tuple[int, TaskData, int]]:
         """(index, data, its own epoch) of the tasks that an epoch of the job passes over.
 
-        A task with fewer epochs than the job takes part in evenly spread ones.
+        A task with fewer epochs than the job takes part in evenly spread ones: as many pass before its first
+        as after its last, so that none is left to the end, where the rate is nearly zero.
         """
         parts: list[tuple[int, TaskData, int]] = []
+        middle = self.num_epochs // 2
         for i, part in enumerate(self.data):
-            before, after = (e * part.num_epochs // self.num_epochs for e in (epoch, epoch + 1))
+            before, after = ((e * part.num_epochs + middle) // self.num_epochs for e in (epoch, epoch + 1))
             if after > before:
                 parts.append((i, part, before))
         return parts

@@ -12,8 +12,9 @@ from stream.learning.learner import Learner
 from stream.metrics import Evaluation
 from stream.model.backbone import Backbone
 from stream.model.parameters import TaskParameters
+from stream.model.specification import method_named
 from stream.results import ProofStatus, load_results
-from tests.tiny_runs import NAMES, run_tasks, tiny_learner, tiny_task
+from tests.tiny_runs import ISOLATED, NAMES, ONE_EPOCH, run_tasks, tiny_learner, tiny_task
 
 
 def test_nothing_is_forgotten(finished: Path) -> None:
@@ -27,6 +28,15 @@ def test_nothing_is_forgotten(finished: Path) -> None:
     assert all(c.value == c.value_when_learned for c in results.comparisons)
     assert all(c.changed_predictions == 0 for c in results.comparisons)
     assert (results.proof.status, results.proof.num_equal) == (ProofStatus.PROVEN, 10)
+
+
+@pytest.mark.parametrize("text", ISOLATED)
+def test_no_isolated_method_forgets(database: Database, backbone: Backbone, text: str) -> None:
+    """Two tasks under each method that shares nothing: all three comparisons are equal bit for bit."""
+    learner = tiny_learner(backbone, method_named(text, adapter_size=4), ONE_EPOCH)
+    tasks = [tiny_task(name, num_labels=2 + i) for i, name in enumerate(NAMES[:2])]
+    proof = run_tasks(database, learner, tasks).proof
+    assert (proof.status, proof.num_equal) == (ProofStatus.PROVEN, 3)
 
 
 def test_the_diagonal_compares_memory_with_the_record(

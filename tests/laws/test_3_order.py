@@ -7,7 +7,8 @@ from stream import scheduler
 from stream.learning.learner import Learner
 from stream.model.backbone import Backbone
 from stream.model.catalogue import sequential
-from tests.tiny_runs import NAMES, own_digests, run_tasks, tiny_learner, tiny_task
+from stream.model.specification import method_named
+from tests.tiny_runs import ISOLATED, NAMES, ONE_EPOCH, own_digests, run_tasks, tiny_learner, tiny_task
 
 
 def digests_by_order(database: Database, learner: Learner) -> list[dict[str, str]]:
@@ -24,6 +25,18 @@ def test_two_orders_give_equal_bytes(database: Database, backbone: Backbone) -> 
     assert forth == round_
     assert set(forth) == set(NAMES[:3])
     assert len(set(forth.values())) == 3
+
+
+@pytest.mark.parametrize("text", ISOLATED)
+def test_two_orders_give_equal_bytes_for_each_method(
+    database: Database, backbone: Backbone, text: str
+) -> None:
+    """Whatever a method stores that shares nothing, a task's bytes are those of the other order."""
+    learner = tiny_learner(backbone, method_named(text, adapter_size=4), ONE_EPOCH)
+    tasks = [tiny_task(name) for name in NAMES[:2]]
+    for run, order in (("forth", tasks), ("back", tasks[::-1])):
+        run_tasks(database, learner, order, run=run)
+    assert own_digests(database.ledger("forth")) == own_digests(database.ledger("back"))
 
 
 def test_a_seed_by_position_would_be_seen(

@@ -13,10 +13,15 @@ from stream.model.bottleneck import houlsby
 from stream.model.catalogue import sequential
 from stream.model.methods import Method, fresh_parameters
 from stream.model.parameters import NO_PARAMETERS, TaskParameters, fingerprint
+from stream.model.specification import method_named
 from stream.scheduler import task_seed
-from tests.tiny_runs import NAMES, run_tasks, tiny_learner, tiny_task
+from tests.tiny_runs import ISOLATED, NAMES, ONE_EPOCH, run_tasks, tiny_learner, tiny_task
 
-METHODS = pytest.mark.parametrize("method", [houlsby(4), sequential()], ids=lambda method: method.name)
+METHODS = pytest.mark.parametrize(
+    "method",
+    [houlsby(4), sequential(), *(method_named(text, adapter_size=4) for text in ISOLATED)],
+    ids=["houlsby", "sequential", *ISOLATED],
+)
 
 
 @METHODS
@@ -26,7 +31,8 @@ def test_training_leaves_the_backbone_as_it_was(
     """Two tasks learned: fingerprint, computing copies and a fresh load of the backbone still agree."""
     backbone = load_backbone(str(backbone_folder))
     before, compute = backbone.fingerprint(), fingerprint(backbone.compute)
-    run_tasks(database, tiny_learner(backbone, method), [tiny_task(name) for name in NAMES[:2]])
+    tasks = [tiny_task(name) for name in NAMES[:2]]
+    run_tasks(database, tiny_learner(backbone, method, ONE_EPOCH), tasks)
     assert (backbone.fingerprint(), fingerprint(backbone.compute)) == (before, compute)
     assert load_backbone(str(backbone_folder)).fingerprint() == before
     assert not any(
@@ -47,7 +53,7 @@ def test_what_is_stored_is_what_the_method_declares(
     database: Database, backbone: Backbone, method: Method
 ) -> None:
     """The stored tensors are the declared sites, no more and no fewer, and every one of them learned."""
-    learner = tiny_learner(backbone, method)
+    learner = tiny_learner(backbone, method, ONE_EPOCH)
     run_tasks(database, learner, [tiny_task(NAMES[0])])
     ledger = database.ledger("tiny")
     for owner in Owner:
@@ -62,6 +68,7 @@ def test_what_is_stored_is_what_the_method_declares(
 
 def unlearned(learner: Learner, stored: TaskParameters) -> set[str]:
     """Tensors that are bit for bit as they started."""
-    seed = task_seed(0, NAMES[0])
-    start = fresh_parameters(learner.sites(2), learner.backbone, NO_PARAMETERS, seed)
+    method, seed = learner.method, task_seed(0, NAMES[0])
+    trained = method.trained_sites(learner.backbone.architecture, 2)
+    start = method.materialise(fresh_parameters(trained, learner.backbone, NO_PARAMETERS, seed))
     return {name for name, tensor in stored.items() if torch.equal(tensor, start[name])}

@@ -1,14 +1,12 @@
-import math
-
 import pytest
 import torch
 from torch import Tensor, nn
 
 from stream.model.adapter import BottleneckAdapter, adapter_shapes, apply_adapter
 from stream.model.architecture import count_parameters
-from stream.model.batch import Batch
 from stream.model.bottleneck import houlsby
 from stream.model.encoder import encode
+from tests.stream.model.written_down import ROWS, affine, gelu_tanh, one_row, padded
 from tests.stream.tiny import TINY, tiny_backbone
 
 
@@ -54,48 +52,6 @@ def test_its_number_of_parameters(d: int, m: int) -> None:
     assert count_parameters(shapes) == sum(p.numel() for p in plain_adapter(d, m).parameters())
 
 
-def layer_norm(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    centred = x - x.mean(-1, keepdim=True)
-    return centred / torch.sqrt(centred.pow(2).mean(-1, keepdim=True) + TINY.layer_norm_eps) * weight + bias
-
-
-def gelu(x: Tensor) -> Tensor:
-    return x * 0.5 * (1 + torch.erf(x / math.sqrt(2)))
-
-
-def gelu_tanh(x: Tensor) -> Tensor:
-    return 0.5 * x * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
-
-
-def one_row(tensors: dict[str, Tensor], ids: list[int]) -> Tensor:
-    """Logits of one text, written down from the paper: one head after the other, no padding, no batch."""
-
-    def affine(name: str, x: Tensor) -> Tensor:
-        return x @ tensors[f"{name}.weight"].T + tensors[f"{name}.bias"]
-
-    def norm(name: str, x: Tensor) -> Tensor:
-        return layer_norm(x, tensors[f"{name}.weight"], tensors[f"{name}.bias"])
-
-    def adapted(name: str, x: Tensor) -> Tensor:
-        return x + affine(f"{name}.up", gelu_tanh(affine(f"{name}.down", x)))
-
-    x = tensors["embeddings.word"][ids] + tensors["embeddings.position"][: len(ids)]
-    x = norm("embeddings.norm", x + tensors["embeddings.token_type"][0])
-    width = TINY.hidden_size // TINY.num_heads
-    for layer in ("layer.0", "layer.1"):
-        query, key, value = (affine(f"{layer}.attention.{part}", x) for part in ("query", "key", "value"))
-        heads = []
-        for start in range(0, TINY.hidden_size, width):
-            columns = slice(start, start + width)
-            scores = query[:, columns] @ key[:, columns].T / math.sqrt(width)
-            heads.append(torch.softmax(scores, -1) @ value[:, columns])
-        attended = affine(f"{layer}.attention.output", torch.cat(heads, -1))
-        x = norm(f"{layer}.attention.norm", x + adapted(f"{layer}.attention.adapter", attended))
-        fed = affine(f"{layer}.feed_forward.down", gelu(affine(f"{layer}.feed_forward.up", x)))
-        x = norm(f"{layer}.feed_forward.norm", x + adapted(f"{layer}.feed_forward.adapter", fed))
-    return affine("head", x.mean(0))
-
-
 def test_placement() -> None:
     """Adapters sit after the attention output and after the feed-forward output, before residual and norm."""
     backbone = tiny_backbone()
@@ -104,11 +60,11 @@ def test_placement() -> None:
         site.name: 0.3 * torch.randn(site.shape, generator=generator) + site.name.endswith("norm.weight")
         for site in houlsby(6).sites(TINY, num_labels=3)
     }
-    rows = [[2, 30, 41, 52, 3], [2, 99, 3], [2, 17, 100, 6, 9, 44, 3]]
-    batch = Batch(
-        token_ids=torch.tensor([row + [0] * (9 - len(row)) for row in rows]),
-        lengths=torch.tensor([len(row) for row in rows]),
-    )
     tensors = {**backbone.tensors, **own}
-    expected = torch.stack([one_row(tensors, row) for row in rows])
-    torch.testing.assert_close(encode(backbone, own, batch), expected, rtol=0, atol=2e-5)
+
+    def adapted(sublayer: str, y: Tensor, x: Tensor) -> Tensor:
+        inner = gelu_tanh(affine(tensors, f"{sublayer}.adapter.down", y))
+        return y + affine(tensors, f"{sublayer}.adapter.up", inner)
+
+    expected = torch.stack([one_row(tensors, row, adapted) for row in ROWS])
+    torch.testing.assert_close(encode(backbone, own, padded()), expected, rtol=0, atol=2e-5)
