@@ -15,9 +15,9 @@ def test_rungs_end_with_nearly_all_examples():
 
 
 def test_small_tasks_have_fewer_rungs():
-    """No rung falls below 100 examples or four per class, and a tiny task has one rung of all its rows."""
+    """No rung falls below 100 examples or two per class, and a tiny task has one rung of all its rows."""
     budget = SearchBudget()
-    assert budget.rungs(24, num_rows=1000, num_labels=40) == (rung(24, 333), rung(8, 999))
+    assert budget.rungs(24, num_rows=1000, num_labels=80) == (rung(24, 333), rung(8, 999))
     assert budget.rungs(24, num_rows=20, num_labels=2) == (rung(24, 20),)
 
 
@@ -28,7 +28,7 @@ def test_few_candidates_have_fewer_rungs():
 
 def test_candidates_follow_from_the_size_of_the_data():
     """Ten times the counts or the classes leave fewer candidates, never fewer than the factor."""
-    budget = SearchBudget(max_seconds=10.0)
+    budget = SearchBudget(max_seconds=3.0)
     sizes = [(10**6, 2), (10**7, 2), (10**7, 10), (10**9, 10)]
     found = [budget.affordable(num_rows=10_000, num_labels=m, num_counts=n) for n, m in sizes]
     assert found == sorted(found, reverse=True)

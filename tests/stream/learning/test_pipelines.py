@@ -10,10 +10,7 @@ from stream.learning.pipelines import TermClassifier
 from stream.learning.terms import TermCounter
 from tasks.task import Split
 
-TEXTS = [
-    f"{a} {b} {c} tail{i % 2}"
-    for i, (a, b, c) in enumerate(zip("xyzxy" * 6, "uvwuv" * 6, "abcab" * 6, strict=True))
-]
+TEXTS = [f"{'xyzxy'[i % 5]} {'uvw'[i // 2 % 3]} {'abca'[i % 4]} tail{i % 2}" for i in range(30)]
 LABELS = np.array([i % 3 for i in range(30)])
 NEW = ["x u a", "y nothing tail1", "", "z w c tail0 tail0"]
 
@@ -41,10 +38,8 @@ def test_words_are_weighted_as_scikit_learn_weighs_them():
 def test_groups_of_terms_are_normalised_apart():
     """Words with bigrams beside characters give the margins of a union of two TfidfVectorizers."""
     _, scores = fitted(LABELS, family="ridge", view="words, bigrams, characters")
-    union = make_union(
-        words(2, sublinear_tf=True),
-        TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True),
-    )
+    pieces = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True)
+    union = make_union(words(2, sublinear_tf=True), pieces)
     plain = make_pipeline(union, RidgeClassifier(alpha=1.0)).fit(TEXTS, LABELS)
     np.testing.assert_allclose(scores, plain.decision_function(NEW), atol=1e-4)
 
@@ -59,7 +54,7 @@ def test_fewer_examples_know_only_their_own_terms():
 def test_a_binary_margin_becomes_two_columns():
     """The difference of the two columns is scikit-learn's margin, so argmax is its prediction."""
     labels = LABELS % 2
-    classifier, scores = fitted(labels, family="linear support vector machine", view="words", number=1.0)
+    _, scores = fitted(labels, family="linear support vector machine", view="words", number=1.0)
     plain = make_pipeline(words(1, sublinear_tf=True), LinearSVC(random_state=0)).fit(TEXTS, labels)
     np.testing.assert_allclose(scores[:, 1] - scores[:, 0], plain.decision_function(NEW), atol=1e-3)
     assert scores.argmax(1).tolist() == plain.predict(NEW).tolist()

@@ -23,10 +23,8 @@ def test_segments_have_their_own_columns():
 def test_other_splits_are_counted_by_the_training_terms():
     """Words that training lacks are left out."""
     counter = TermCounter(Split(texts=["one two"], labels=[0]), characters=False)
-    assert counter.count(Split(texts=["two three", ""], labels=[0, 0])).toarray().tolist() == [
-        [0, 1, 0],
-        [0, 0, 0],
-    ]
+    counts = counter.count(Split(texts=["two three", ""], labels=[0, 0]))
+    assert counts.toarray().tolist() == [[0, 1, 0], [0, 0, 0]]
 
 
 def test_views_need_what_was_counted():
