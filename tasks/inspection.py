@@ -129,7 +129,7 @@ def _sample(parts: Sequence[Examples]) -> Iterator[Examples]:
     total = sum(map(len, parts))
     for part in parts:
         kept = len(part) if total <= MAX_TOKENIZED else max(len(part) * MAX_TOKENIZED // total, 1)
-        yield part.take(range(kept))
+        yield part.take(np.arange(kept))
 
 
 def _majority_fraction(rows: SplitRows) -> float:

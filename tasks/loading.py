@@ -21,6 +21,10 @@ MAX_UNSEEN_SHARE = 0.05
 """Above this share of rows with labels that training lacks, a file's labels are taken for a mistake."""
 
 
+MAX_HELD = 100_000
+"""Texts of a split that are kept in memory; more stay in the prepared table and are read as needed."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SplitRows:
     """The rows of a task, as they were given and as they are split."""
@@ -175,7 +179,12 @@ def _check_unseen(card: TaskCard, split: str, counts: Counter[str], known: Count
 def _capped(examples: Examples, index: Mapping[str, int], limit: int | None) -> Split:
     kept = slice(None, limit)
     return Split(
-        texts=tuple(examples.texts[kept]),
+        texts=_held(examples.texts[kept]),
         labels=tuple(index[label] for label in examples.labels[kept]),
-        pairs=None if examples.pairs is None else tuple(examples.pairs[kept]),
+        pairs=None if examples.pairs is None else _held(examples.pairs[kept]),
     )
+
+
+def _held(texts: Sequence[str]) -> Sequence[str]:
+    """In memory, unless there are very many."""
+    return tuple(texts) if len(texts) <= MAX_HELD else texts

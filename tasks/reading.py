@@ -9,6 +9,7 @@ from tasks.card import FileFormat, TaskCard, Undecodable
 from tasks.errors import DataError, DownloadError, TaskError, did_you_mean
 from tasks.splits import Examples
 from tasks.tables import datasets_library, file_table, hub_table, table_cache
+from tasks.text_column import TextColumn
 
 TEXT_FORMATS = (FileFormat.CSV, FileFormat.TSV, FileFormat.JSONL)
 NO_ROWS = "corresponds to no data"
@@ -32,7 +33,7 @@ def read_file(card: TaskCard, path: Path) -> Examples:
         raise _diagnosis(card, path, error, where=where) from error
     try:
         return _examples(card, table, where=where)
-    except UnicodeError as error:  # Arrow takes any bytes for text until someone reads them
+    except UnicodeError as error:
         raise _diagnosis(card, path, error, where=where) from error
 
 
@@ -60,20 +61,42 @@ def _examples(card: TaskCard, table: Any, *, where: str) -> Examples:
             raise DataError(f"{where} has no column '{column}'; {did_you_mean(column, table.column_names)}")
     if len(table) == 0:
         raise _without_rows(card, where)
-    segments = [_column(table, column) for column in card.text]
+    segments = [_texts(table, column) for column in card.text]
     return Examples(
         texts=segments[0],
-        labels=_column(table, card.label),
+        labels=_labels(table, card.label),
         pairs=segments[1] if len(segments) == 2 else None,
     )
 
 
-def _column(table: Any, name: str) -> Sequence[str]:
-    """A column as text; a class index becomes its name where the table knows it."""
-    feature, values = table.features[name], table[name][:]
-    if isinstance(feature, datasets_library().ClassLabel):
-        return ["" if value is None or value < 0 else feature.int2str(value) for value in values]
-    return [value if isinstance(value, str) else "" if value is None else str(value) for value in values]
+def _texts(table: Any, name: str) -> Sequence[str]:
+    """A column of texts as it lies in the table; one of other values as texts in memory."""
+    import pyarrow
+
+    column = table.data.column(name)
+    if not (pyarrow.types.is_string(column.type) or pyarrow.types.is_large_string(column.type)):
+        return _labels(table, name)
+    try:
+        column.validate(full=True)
+    except pyarrow.ArrowInvalid as error:  # Arrow takes any bytes for text until someone reads them
+        raise UnicodeError(str(error)) from error
+    return TextColumn(column)
+
+
+def _labels(table: Any, name: str) -> list[str]:
+    """A column's values as text, each kept once; a class index becomes its name where the table knows it."""
+    feature = table.features[name]
+    named = isinstance(feature, datasets_library().ClassLabel)
+    known: dict[str, str] = {}
+    values: list[str] = []
+    for chunk in table.data.column(name).iterchunks():
+        for value in chunk.to_pylist():
+            if named:
+                text = "" if value is None or value < 0 else feature.int2str(value)
+            else:
+                text = value if isinstance(value, str) else "" if value is None else str(value)
+            values.append(known.setdefault(text, text))
+    return values
 
 
 def _without_rows(card: TaskCard, where: str) -> DataError:

@@ -4,16 +4,21 @@ Rows with the same text (the same pair) form a group. Groups are ordered by a ha
 split seed alone: tasks made from one file are split alike, so no text that tests one task trains another.
 The first groups fill the test split, the next the validation split, the rest trains; a group that no longer
 fits passes on to the next split. The paper's own splits are unpublished; only its sizes are matched.
+
+Texts are looked at one by one and only their hashes are kept: about 50 bytes a row, however long they are.
 """
 
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tasks.errors import DataError
+import numpy as np
+from jaxtyping import Bool, Int64
 
-Group = tuple[int, ...]
-"""Row indices that share one text."""
+from tasks.errors import DataError
+from tasks.text_column import RowNumbers, TextColumn
+
+HASH_BYTES = 16
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,13 +36,31 @@ class Examples:
         """What makes a row's text: one segment or two."""
         return (self.texts[row],) if self.pairs is None else (self.texts[row], self.pairs[row])
 
-    def take(self, rows: Sequence[int]) -> "Examples":
+    def take(self, rows: RowNumbers) -> "Examples":
         """The rows given, in that order."""
         return Examples(
-            texts=[self.texts[row] for row in rows],
+            texts=_taken(self.texts, rows),
             labels=[self.labels[row] for row in rows],
-            pairs=None if self.pairs is None else [self.pairs[row] for row in rows],
+            pairs=None if self.pairs is None else _taken(self.pairs, rows),
         )
+
+
+def _taken(texts: Sequence[str], rows: RowNumbers) -> Sequence[str]:
+    return texts.take(rows) if isinstance(texts, TextColumn) else [texts[row] for row in rows]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Groups:
+    """Rows grouped by text: group g is the next `lengths[g]` of `rows`."""
+
+    rows: RowNumbers
+    """Groups in hash order; within a group by label."""
+    lengths: Int64[np.ndarray, " groups"]
+
+    def rows_of(self, chosen: Bool[np.ndarray, " groups"]) -> RowNumbers:
+        """The rows of the groups chosen, in order."""
+        rows: RowNumbers = self.rows[np.repeat(chosen, self.lengths)]
+        return rows
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,48 +79,60 @@ def paper_sizes(num_rows: int) -> SplitSizes:
     return SplitSizes(num_train=num_train, num_valid=num_valid, num_test=num_rows - num_train - num_valid)
 
 
-def hashed_groups(examples: Examples, *, seed: int) -> list[Group]:
+def hashed_groups(examples: Examples, *, seed: int) -> Groups:
     """Rows grouped by text, groups in hash order, rows of a group by label; row order plays no part."""
-    rows_of: dict[tuple[str, ...], list[int]] = {}
-    for row in range(len(examples)):
-        rows_of.setdefault(examples.key(row), []).append(row)
-    ordered = sorted(rows_of, key=lambda text: (_text_hash(text, seed=seed), text))
-    return [tuple(sorted(rows_of[text], key=lambda row: examples.labels[row])) for text in ordered]
+    num_rows = len(examples)
+    hashes = bytearray(HASH_BYTES * num_rows)
+    keys = zip(examples.texts) if examples.pairs is None else zip(examples.texts, examples.pairs, strict=True)
+    for row, key in enumerate(keys):
+        hashes[HASH_BYTES * row : HASH_BYTES * (row + 1)] = _text_hash(key, seed=seed)
+    high, low = np.frombuffer(hashes, dtype=">u8").reshape(num_rows, 2).T
+    ranks = {label: rank for rank, label in enumerate(sorted(set(examples.labels)))}
+    label_ranks = np.fromiter((ranks[label] for label in examples.labels), np.int32, count=num_rows)
+    rows = np.lexsort((label_ranks, low, high)).astype(np.int64)
+    high, low = high[rows], low[rows]
+    begins = np.flatnonzero(np.append(num_rows > 0, (high[1:] != high[:-1]) | (low[1:] != low[:-1])))
+    return Groups(rows=rows, lengths=np.diff(np.append(begins, num_rows)).astype(np.int64))
 
 
 def hash_order(examples: Examples, *, seed: int) -> Examples:
     """The same examples in hash order, so that a cap on their number is a prefix."""
-    return examples.take([row for group in hashed_groups(examples, seed=seed) for row in group])
+    return examples.take(hashed_groups(examples, seed=seed).rows)
 
 
-def cut(groups: Sequence[Group], sizes: Sequence[int]) -> list[list[Group]]:
-    """Fill one split after the other, and return one more for the groups that are left.
+def cut(groups: Groups, sizes: Sequence[int]) -> list[RowNumbers]:
+    """The rows of one split after the other, and of the groups that are left as one more.
 
-    A split is short of its size only if every group left is larger than what it lacks.
+    A group that does not fit into what a split lacks is left for the next; a split is short of its size only
+    if every group left is larger than what it lacks.
     """
-    filled: list[list[Group]] = []
-    left = list(groups)
+    parts: list[RowNumbers] = []
+    left = np.ones(len(groups.lengths), dtype=np.bool_)
     for size in sizes:
-        taken, left = _fill(left, size)
-        filled.append(taken)
-    return [*filled, left]
+        taken = _fill(groups.lengths, left, size)
+        parts.append(groups.rows_of(taken))
+        left &= ~taken
+    return [*parts, groups.rows_of(left)]
 
 
-def _fill(groups: Sequence[Group], size: int) -> tuple[list[Group], list[Group]]:
-    taken: list[Group] = []
-    left: list[Group] = []
-    for group in groups:
-        if len(group) <= size:
-            taken.append(group)
-            size -= len(group)
-        else:
-            left.append(group)
-    return taken, left
+def _fill(
+    lengths: Int64[np.ndarray, " groups"], left: Bool[np.ndarray, " groups"], size: int
+) -> Bool[np.ndarray, " groups"]:
+    """The groups that fit, the first first: runs of groups that fit, without those too long for the rest."""
+    taken = np.zeros(len(lengths), dtype=np.bool_)
+    fitting = np.flatnonzero(left)
+    while len(fitting := fitting[lengths[fitting] <= size]):
+        totals = np.cumsum(lengths[fitting])
+        count = int(np.searchsorted(totals, size, side="right"))
+        taken[fitting[:count]] = True
+        size -= int(totals[count - 1])
+        fitting = fitting[count:]
+    return taken
 
 
 def _text_hash(text: tuple[str, ...], *, seed: int) -> bytes:
     """16 bytes; each segment is preceded by its length, so a pair has one reading."""
-    digest = hashlib.blake2b(digest_size=16, key=f"split {seed}".encode())
+    digest = hashlib.blake2b(digest_size=HASH_BYTES, key=f"split {seed}".encode())
     for segment in text:
         encoded = segment.encode("utf-8", "surrogatepass")
         digest.update(len(encoded).to_bytes(8, "little"))
@@ -117,8 +152,8 @@ def split_examples(given: Mapping[str, Examples], *, seed: int, name: str) -> di
     missing = [split for split in ("test", "valid") if split not in given]
     parts = cut(hashed_groups(given["train"], seed=seed), _sizes(len(given["train"]), missing))
     splits = {split: hash_order(examples, seed=seed) for split, examples in given.items()}
-    for split, groups in zip([*missing, "train"], parts, strict=True):
-        splits[split] = given["train"].take([row for group in groups for row in group])
+    for split, rows in zip([*missing, "train"], parts, strict=True):
+        splits[split] = given["train"].take(rows)
         if len(splits[split]) == 0:
             raise DataError(
                 f"task '{name}': {len(given['train'])} rows with too few different texts "

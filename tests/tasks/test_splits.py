@@ -1,11 +1,23 @@
+import hashlib
 import random
+from collections import Counter
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks import DataError
-from tasks.splits import Examples, SplitSizes, cut, hash_order, hashed_groups, paper_sizes, split_examples
+from tasks.splits import (
+    Examples,
+    Groups,
+    SplitSizes,
+    cut,
+    hash_order,
+    hashed_groups,
+    paper_sizes,
+    split_examples,
+)
 
 TABLE_3 = [
     (18846, 15076, 1885, 1885),
@@ -83,21 +95,60 @@ def test_row_order_plays_no_part(drawn, order):
     shuffled = list(range(len(examples)))
     order.shuffle(shuffled)
     once = split_examples({"train": examples}, seed=0, name="t")
-    again = split_examples({"train": examples.take(shuffled)}, seed=0, name="t")
+    again = split_examples({"train": examples.take(np.array(shuffled))}, seed=0, name="t")
     assert once == again
+
+
+def groups_of(lengths):
+    """Groups of these lengths, with rows numbered through."""
+    return Groups(rows=np.arange(sum(lengths)), lengths=np.array(lengths, dtype=np.int64))
+
+
+def greedy(lengths, sizes):
+    """The groups of each split by the rule in words: one after the other, each if it still fits."""
+    left, parts = list(enumerate(lengths)), []
+    for size in sizes:
+        part = []
+        for group, length in list(left):
+            if length <= size:
+                part.append(group)
+                left.remove((group, length))
+                size -= length
+        parts.append(part)
+    return [*parts, [group for group, _ in left]]
 
 
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=30), st.lists(st.integers(0, 12), max_size=2))
 @settings(max_examples=100, deadline=None)
-def test_a_split_is_short_only_where_nothing_left_fits(group_sizes, sizes):
-    """What a split lacks is less than the smallest group that was left to it."""
-    groups = [tuple([number] * size) for number, size in enumerate(group_sizes)]
-    parts = cut(groups, sizes)
-    for number, size in enumerate(sizes):
-        lacking = size - sum(map(len, parts[number]))
-        later = [len(group) for part in parts[number + 1 :] for group in part]
-        assert lacking == 0 or all(lacking < length for length in later)
-    assert sorted(group for part in parts for group in part) == groups
+def test_groups_are_taken_while_they_fit(lengths, sizes):
+    """The splits are those of the rule followed group by group, each row once."""
+    starts = np.cumsum([0, *lengths])
+    parts = [
+        [row for group in part for row in range(starts[group], starts[group + 1])]
+        for part in greedy(lengths, sizes)
+    ]
+    assert [list(part) for part in cut(groups_of(lengths), sizes)] == parts
+
+
+@given(rows(), st.integers(0, 3))
+@settings(max_examples=40, deadline=None)
+def test_groups_are_ordered_by_the_hash_of_their_text(drawn, seed):
+    """Equal texts stand together by label, texts in the order of a keyed BLAKE2b of length and UTF-8."""
+
+    def hashed(text):
+        content = text.encode()
+        key = f"split {seed}".encode()
+        return hashlib.blake2b(len(content).to_bytes(8, "little") + content, digest_size=16, key=key).digest()
+
+    examples = examples_of(drawn)
+    groups = hashed_groups(examples, seed=seed)
+    by_hash = sorted(
+        range(len(examples)), key=lambda row: (hashed(examples.texts[row]), examples.labels[row], row)
+    )
+    assert list(groups.rows) == by_hash
+    counts = Counter(examples.texts)
+    firsts = np.cumsum([0, *groups.lengths[:-1]])
+    assert list(groups.lengths) == [counts[examples.texts[groups.rows[first]]] for first in firsts]
 
 
 def test_the_seed_changes_the_splits():
@@ -120,7 +171,9 @@ def test_tasks_of_one_file_are_split_alike():
 def test_pairs_with_the_same_letters_are_different_texts():
     """('ab', 'c') and ('a', 'bc') are two groups."""
     examples = Examples(texts=["ab", "a", "ab"], pairs=["c", "bc", "c"], labels=["x", "y", "z"])
-    assert sorted(hashed_groups(examples, seed=0)) == [(0, 2), (1,)]
+    groups = hashed_groups(examples, seed=0)
+    assert sorted(groups.lengths) == [1, 2]
+    assert list(groups.rows) in ([0, 2, 1], [1, 0, 2])
 
 
 def test_a_given_test_split_keeps_its_rows_and_leaves_one_in_nine_for_validation():
