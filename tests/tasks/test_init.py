@@ -223,3 +223,14 @@ def test_files_without_headers_get_names_and_go_together(tmp_path):
     card = drafted(tmp_path / "data")
     assert (card.columns, card.text, card.label) == (("column1", "label", "text"), ("text",), "label")
     assert len(load_task(card).test) == 30
+
+
+def test_stray_quotes_in_one_file_hold_for_all_of_a_task(tmp_path):
+    """A card has one way of reading: stray quotes in the test file make quotes characters in training too."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "train.tsv").write_text(table(separator="\t", quote=""))
+    stray = [('"open', "x"), *ROWS, ("the end", "y")]
+    (tmp_path / "data" / "test.tsv").write_text(table(stray, separator="\t", quote=""))
+    card = drafted(tmp_path / "data")
+    assert card.quoting is Quoting.NONE
+    assert '"open' in load_task(card).test.texts
