@@ -118,6 +118,7 @@ def start_run(database: Database, learner: Learner, names: Sequence[str], run: s
             suite="tiny",
             method=learner.method.name,
             isolated=learner.method.isolated,
+            regime=learner.method.regime,
             task_names=tuple(names),
             backbone=backbone.name,
             backbone_sha256=learner.backbone_sha256,

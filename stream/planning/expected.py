@@ -123,14 +123,12 @@ class Survey:
     def _simulated(self, card: TaskCard) -> SizedTask:
         """A stand-in's sizes, and as many of its training texts as are measured."""
         limits = self.limits.within(card.limits)
-        made = split_sizes(card)
         few = Limits(max_train=min(SAMPLE, limits.max_train or SAMPLE), max_valid=1, max_test=1)
         task = load_task(card, mode=DataMode.SIMULATED, limits=few, split_seed=self.split_seed)
-        sizes = SplitSizes(num_train=made.train, num_valid=made.valid, num_test=made.test)
         return SizedTask(
             task=task,
             num_labels=len(task.labels),
-            sizes=capped(sizes, limits),
+            sizes=capped(simulated_sizes(card), limits),
             sizes_from="the simulator",
         )
 
@@ -177,6 +175,19 @@ class Survey:
             return None, "unknown: the card states no mean_chars"
         tokens_per_text = cut_length(mean_chars / CHARS_PER_TOKEN, self.max_length - num_special)
         return num_special + tokens_per_text, f"the card's mean_chars at {CHARS_PER_TOKEN} a token"
+
+
+def simulated_sizes(card: TaskCard) -> SplitSizes:
+    """Sizes of a simulated stream's task, or of a stand-in, before any cap.
+
+    Raises:
+        DataError: the card of a stand-in tells no sizes.
+    """
+    settled = card.simulation
+    if settled is not None:
+        return SplitSizes(num_train=settled.num_train, num_valid=settled.num_valid, num_test=settled.num_test)
+    made = split_sizes(card)
+    return SplitSizes(num_train=made.train, num_valid=made.valid, num_test=made.test)
 
 
 def card_sizes(card: TaskCard) -> tuple[SplitSizes | None, str]:

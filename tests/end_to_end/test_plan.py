@@ -86,7 +86,7 @@ def test_bert_base_without_weights(planned: Command, monkeypatch: pytest.MonkeyP
     [
         (("--method", "houlsbi"), "did you mean 'houlsby'?"),
         (("--method", "no-bert"), "nothing to plan"),
-        (("--method", "houlsby,houlsby"), "names houlsby twice"),
+        (("--method", "houlsby,houlsby"), "twice; name each method once"),
         (("--method", "fine-tune:9"), "wants more layers than the backbone's 2"),
         (("--suite", "nowhere.toml"), "does not exist"),
         (("--tasks", "bird"), "did you mean 'birds'?"),

@@ -9,7 +9,7 @@ from stream.configuration import Overrides, Preset, limits_for, recipe_for
 from stream.errors import UserError
 from stream.planning import expected
 from stream.planning.expected import ExpectedTask, Survey, capped, card_labels, card_sizes, cut_length
-from tasks import Availability, DataMode, DataStatus, Limits, Origin, TaskCard, open_suite
+from tasks import Availability, DataMode, DataStatus, Limits, Origin, TaskCard, load_task, open_suite
 from tasks.simulated import LENGTH_SPREAD
 from tasks.splits import SplitSizes
 from tasks.task import PaperColumn
@@ -93,6 +93,16 @@ def test_a_stand_in_has_the_papers_sizes() -> None:
     assert found.lengths_from == "tokens of 2,000 training texts"
     card = paper_card("airline")
     assert expect(card, DataMode.SIMULATED, Preset.PAPER, column="fine_tuning").num_epochs == 50
+
+
+def test_a_simulated_stream_is_planned_as_it_is_generated() -> None:
+    """Sizes and classes of a task of `simulated:COUNT` are those of the task that a run gets."""
+    card = open_suite("simulated:2").cards[1]
+    task, found = load_task(card), expect(card, preset=Preset.STANDARD)
+    assert found.sizes == SplitSizes(
+        num_train=len(task.train), num_valid=len(task.valid), num_test=len(task.test)
+    )
+    assert (found.num_labels, found.data) == (len(task.labels), "simulated")
 
 
 @pytest.mark.usefixtures("to_download")
