@@ -8,7 +8,6 @@ from typing import TypeVar
 from stream.errors import UserError
 from stream.queueing.arrivals import Arrivals, parse_arrivals
 from stream.queueing.jobs import SECONDS_PER_HOUR, RecordedTask
-from stream.queueing.measures import MIN_BATCH_SIZE, NUM_BATCHES
 from stream.queueing.policies import Policy
 from stream.queueing.study import Setting, Study
 from stream.queueing.trace import Trace, read_trace
@@ -18,8 +17,9 @@ MAX_WORKERS = 10_000
 MAX_JOBS = 100_000_000
 MAX_REPLICATIONS = 1_000_000
 DEFAULT_REPLICATIONS = 30
-LONG_STREAM = NUM_BATCHES * MIN_BATCH_SIZE
-"""From so many tasks on one stream gives an interval by itself."""
+DEFAULT_JOBS = 1_000_000
+"""So many are simulated for a setting at most, unless asked for: some seconds. One stream of as many has an
+interval by itself (`estimate_from_batches`)."""
 NEEDED_COLUMNS = {Policy.PRIORITY: "priority", Policy.FAIR_SHARE: "customer"}
 
 Item = TypeVar("Item")
@@ -35,7 +35,7 @@ def study_from(options: argparse.Namespace, recorded: tuple[RecordedTask, ...]) 
     repeat = None if options.repeat is None else _whole("--repeat", options.repeat, 1, MAX_JOBS)
     if path and repeat:
         raise UserError("--repeat draws tasks, but a trace names its own; leave --repeat out")
-    default = 1 if (repeat or 0) >= LONG_STREAM else DEFAULT_REPLICATIONS
+    default = max(1, min(DEFAULT_REPLICATIONS, DEFAULT_JOBS // (repeat or len(recorded))))
     study = Study(
         recorded=recorded,
         num_jobs=repeat,

@@ -70,13 +70,16 @@ def split_notes(card: TaskCard, splits: Mapping[str, Examples]) -> tuple[str, ..
 
 def overlap_notes(given: Mapping[str, Examples], splits: Mapping[str, Examples]) -> tuple[str, ...]:
     """Training texts that also stand in a validation or test file the user gave."""
-    trained = {splits["train"].key(row) for row in range(len(splits["train"]))}
+    train = splits["train"]
     notes = []
     for split in ("valid", "test"):
         if split in given:
-            shared = len(trained & {given[split].key(row) for row in range(len(given[split]))})
+            tested = {given[split].key(row) for row in range(len(given[split]))}
+            shared = {key for key in map(train.key, range(len(train))) if key in tested}
             if shared:
-                notes.append(f"texts of the {split} file that also stand in the training split: {shared}")
+                notes.append(
+                    f"texts of the {split} file that also stand in the training split: {len(shared)}"
+                )
     return tuple(notes)
 
 

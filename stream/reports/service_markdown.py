@@ -199,7 +199,8 @@ DEFINITIONS = (
     Fact(
         title="Wait",
         text="from a task's arrival to the start of its training. Intervals are Student's, over independent "
-        "streams or, in one long stream, over 20 batches of it; percentiles are over all counted arrivals.",
+        "streams or, in one long stream, over 20 batches of it; one in 20 misses the true mean. Percentiles are "
+        "over all counted arrivals.",
     ),
     Fact(
         title="Utilisation, queue, throughput",
