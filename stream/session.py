@@ -30,6 +30,7 @@ from stream.scheduler import Order, TaskStream, order_names
 from stream.simulator import simulate
 from tasks import Suite, Task, TaskCard, availability, did_you_mean, load_task, open_suite
 
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
     """Where a run is kept and shown; none of it changes a number."""
