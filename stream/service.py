@@ -71,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
     stream.add_argument(
         "--replications",
         metavar="N",
-        help=f"independent streams; default: {DEFAULT_REPLICATIONS}, fewer above {DEFAULT_JOBS:,} tasks in all",
+        help=f"independent streams; default: {DEFAULT_REPLICATIONS}, or {DEFAULT_JOBS:,} tasks in all",
     )
     stream.add_argument("--warm-up", default="0", metavar="N", help="first arrivals that are not counted")
     service = made.add_argument_group("how it is served; several values, separated by commas, are compared")

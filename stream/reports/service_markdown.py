@@ -145,8 +145,9 @@ def _sweep_table(report: ServiceReport) -> Iterator[str]:
         yield _sweep_line(outcome)
     yield ""
     notes = dict.fromkeys(note for outcome in report.sweep for note in sweep_notes(outcome))
-    yield from (f"- {note}" for note in notes if "grows" in note or "approximation" in note)
-    yield ""
+    # Cells of this table are short, and say themselves that they are empty.
+    told = [f"- {note}" for note in notes if "grows" in note or "approximation" in note]
+    yield from ([*told, ""] if told else ())
 
 
 def _sweep_line(outcome: Outcome) -> str:
@@ -199,8 +200,8 @@ DEFINITIONS = (
     Fact(
         title="Wait",
         text="from a task's arrival to the start of its training. Intervals are Student's, over independent "
-        "streams or, in one long stream, over 20 batches of it; one in 20 misses the true mean. Percentiles are "
-        "over all counted arrivals.",
+        "streams or, in one long stream, over 20 batches of it; one in 20 misses the true mean. "
+        "Percentiles are over all counted arrivals.",
     ),
     Fact(
         title="Utilisation, queue, throughput",
