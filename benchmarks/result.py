@@ -62,6 +62,7 @@ def keep(name: str, result: Result) -> Path:
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "environment": describe_environment(device, choose_dtype(device)),
         "setting": dict(result.setting),
+        "failures": list(result.failures),
         "figures": {
             figure.name: {"unit": figure.unit, "median": figure.median, "values": list(figure.values)}
             for figure in result.figures
