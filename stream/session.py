@@ -30,13 +30,6 @@ from stream.scheduler import Order, TaskStream, order_names
 from stream.simulator import simulate
 from tasks import Suite, Task, TaskCard, availability, did_you_mean, load_task, open_suite
 
-_LOOPS = {
-    Regime.STREAM: simulate,
-    Regime.JOINT: learn_jointly,
-    Regime.SEPARATE: learn_separately,
-}
-"""How the tasks of a run are learned, by the regime of its method."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
@@ -72,7 +65,7 @@ def run_session(configuration: RunConfiguration, place: Place, display: Display)
             stream = make_stream(configuration, suite, place.data_home)
             ledger = _ledger(database, name, configuration, learner, stream, stored)
             with _status_kept(ledger), display:
-                results = _LOOPS[learner.method.regime](stream, learner, ledger, display)
+                results = _learn_all(stream, learner, ledger, display)
                 growth = bert_base_growth(results)
                 write_reports(results, out, bert_base_growth=growth)
                 lines = (*last_lines(results, bert_base_growth=growth), f"reports: {out}")
@@ -205,6 +198,17 @@ def _new_run(name: str, configuration: RunConfiguration, learner: Learner, strea
         configuration=resolved,
         environment={**environment, "backbone_files": dict(backbone.files)},
     )
+
+
+def _learn_all(stream: TaskStream, learner: Learner, ledger: Ledger, display: Display) -> RunResults:
+    """Learn the tasks in the way of the method's regime."""
+    match learner.method.regime:
+        case Regime.STREAM:
+            return simulate(stream, learner, ledger, display)
+        case Regime.JOINT:
+            return learn_jointly(stream, learner, ledger, display)
+        case Regime.SEPARATE:
+            return learn_separately(stream, learner, ledger, display)
 
 
 @contextmanager

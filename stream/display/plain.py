@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 import stream.display.state as states
-from db.records import EpochRecord
+from db.records import EpochRecord, Regime
 from stream.display.estimate import seconds_left
 from stream.display.protocol import TrainingProgress
 from stream.display.state import CurrentArrival, StreamState
@@ -122,9 +122,9 @@ class PlainDisplay:
         self._row = self._before.proof
         if self._before.forgetting is not None:
             parts.append(f"forgetting {signed_forgetting(self._before.forgetting)}")
-        parts.append(
-            f"growth {factor(point.growth_factor)} (separate models {factor(point.separate_models_factor)})"
-        )
+        if self._before.run.regime is not Regime.SEPARATE:
+            separate = factor(point.separate_models_factor)
+            parts.append(f"growth {factor(point.growth_factor)} (separate models {separate})")
         parts += [] if task.seconds is None else [f"trained in {duration(task.seconds)}"]
         left = seconds_left(self._before, self._clock())
         parts += [f"{rough_duration(left)} left"] if left is not None and self._is_going_on else []

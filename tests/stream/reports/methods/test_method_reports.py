@@ -181,7 +181,7 @@ def test_accuracy_is_relative_to_fine_tuning(table: MethodTable) -> None:
     """With a fine-tune run values are differences from it, without one absolute, and the axis says which."""
     with_it = accuracy_parameters_figure(table)
     assert "minus that of fine-tune" in texts(with_it)
-    assert "no-bert (trains no backbone)" in texts(with_it)
+    assert "no-bert (no backbone; band 20/80 %)" in texts(with_it)
     assert "3 complete real tasks" in texts(with_it)
     marks = {c.get_label(): c.lines[0].get_ydata()[0] for c in with_it.axes[0].containers}
     assert marks["fine-tune"] == 0.0
