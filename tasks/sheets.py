@@ -119,9 +119,20 @@ def _best_reading(text: str, *, is_whole: bool, first: int) -> _Reading:
         standard = _reading(text, separator, Quoting.STANDARD, is_whole=is_whole)
         plain = _reading(text, separator, Quoting.NONE, is_whole=is_whole)
         # as regular without quoting, and with more rows: a stray quote had swallowed line ends
-        stray = plain.regularity >= standard.regularity and len(plain.rows) > len(standard.rows)
+        swallowed = plain.regularity >= standard.regularity and len(plain.rows) > len(standard.rows)
+        stray = swallowed and not _quotes_fit(text, separator, is_whole=is_whole)
         readings.append(plain if stray else standard)
     return max(readings, key=lambda reading: (reading.regularity, reading.num_columns))
+
+
+def _quotes_fit(text: str, separator: str, *, is_whole: bool) -> bool:
+    """Whether every field that begins with a quotation mark also ends with one: then none is a stray one."""
+    try:
+        for _ in csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True):
+            pass
+    except csv.Error as error:
+        return not is_whole and "end of data" in str(error)
+    return True
 
 
 def _reading(text: str, separator: str, quoting: Quoting, *, is_whole: bool) -> _Reading:
