@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from db.records import EpochRecord, RunStatus
+from db.records import EpochRecord, Regime, RunStatus
 from stream.display.chart import growth_chart
 from stream.display.estimate import seconds_left
 from stream.display.heatmap import data_of
@@ -188,6 +188,8 @@ def proof_text(state: StreamState) -> Text:
 
 def forgetting_text(state: StreamState) -> Text:
     """Average forgetting after the last finished arrival; a word where it is undefined."""
+    if state.run.regime is not Regime.STREAM:
+        return Text("forgetting: not applicable")
     if state.forgetting is None:
         return Text("forgetting: no earlier task yet" if state.num_finished < 2 else "forgetting: unknown")
     return Text(
@@ -196,9 +198,11 @@ def forgetting_text(state: StreamState) -> Text:
 
 
 def average_text(state: StreamState) -> Text | None:
-    """Average accuracy of the last finished row, saying how many of its tasks are simulated or partial."""
-    rows = state.matrix.rows
-    known = [(on, value) for on, value in enumerate(rows[-1]) if value is not None] if rows else []
+    """Average accuracy of the tasks as they are served; it says how many are simulated or partial."""
+    row: Sequence[float | None] = state.matrix.rows[-1] if state.matrix.rows else ()
+    if state.run.regime is Regime.SEPARATE:  # each row holds its own task alone
+        row = [state.matrix.newest(on) for on in range(len(row))]
+    known = [(on, value) for on, value in enumerate(row) if value is not None]
     if not known:
         return None
     text = Text(f"average {percent(sum(value for _, value in known) / len(known))}")
@@ -210,8 +214,8 @@ def average_text(state: StreamState) -> Text | None:
 
 
 def growth_text(state: StreamState) -> Text | None:
-    """Growth factor against one model per task; None before the first arrival is counted."""
-    if not state.points:
+    """Growth factor against one model per task; None before the first arrival, and without a backbone."""
+    if not state.points or state.run.regime is Regime.SEPARATE:
         return None
     point = state.points[-1]
     text = Text(f"growth {factor(point.growth_factor)}", "cyan")

@@ -5,10 +5,11 @@ import pytest
 from rich.cells import cell_len
 from rich.style import Style
 
-from db.records import RunStatus
+from db.records import Regime, RunStatus
 from stream.display import state as states
 from stream.display.heatmap import NUM_SHADES, choose_window, shade
-from stream.display.state import StreamState
+from stream.display.state import StreamState, state_from_results
+from stream.metrics import AccuracyMatrix
 from tests.stream.display.made_states import drawn, ended, finished, made_names, made_stream, under_way
 
 SIZES = [(80, 24), (120, 40), (200, 60), (60, 15), (40, 10), (20, 6), (12, 3)]
@@ -209,3 +210,16 @@ def test_the_window_ends_with_the_newest_arrival(streams: dict[tuple[int, int], 
     """A window that is too small slides with the stream instead of staying at its start."""
     window = choose_window(streams[200, 183], 80, 24)
     assert (window.rows.stop, window.columns.stop) == (184, 184)
+
+
+def test_without_a_backbone_there_is_no_growth() -> None:
+    """Separate pipelines: the average is over every task's own value; no growth, no forgetting is shown."""
+    values = {(p, p): 0.5 + 0.1 * p for p in range(3)}
+    results = made_stream(3, 3, values=values)
+    run = replace(results.run, regime=Regime.SEPARATE, isolated=True)
+    matrix = AccuracyMatrix.from_cells(run.task_names, values)
+    lines = drawn(state_from_results(replace(results, run=run, matrix=matrix), 0.0), 110, 34)
+    text = "\n".join(lines)
+    assert "average 60.0 %" in text
+    assert "forgetting: not applicable" in text
+    assert "growth" not in text

@@ -12,7 +12,7 @@ from stream.model.methods import Method
 from stream.model.parameters import NO_PARAMETERS, TaskParameters
 from stream.scheduler import Arrival
 from tasks import open_suite
-from tasks.task import Split, Task
+from tasks.task import Split, Task, TrainingOverrides
 from tests.stream.learning.jobs import RECIPE, Watcher
 from tests.stream.tiny import TINY, tiny_backbone, tiny_task
 
@@ -141,3 +141,14 @@ def test_threads_are_part_of_the_recipe(monkeypatch: pytest.MonkeyPatch) -> None
     before = learner().recipe_identity(tiny_task(), 5)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 77)
     assert learner().recipe_identity(tiny_task(), 5) != before
+
+
+def test_a_task_may_have_a_rate_and_epochs_of_its_own() -> None:
+    """What a task's card says of its training goes before the recipe, and tells recipes apart."""
+    task = replace(tiny_task(), overrides=TrainingOverrides(num_epochs=1, learning_rate=3e-2))
+    who = learner()
+    own = who.recipe_for(task)
+    assert (own.num_epochs, own.learning_rate) == (1, 3e-2)
+    assert who.recipe_for(tiny_task()) == who.recipe
+    assert who.task_data(who.prepare(task)).num_epochs == 1
+    assert who.recipe_identity(task, 5) != who.recipe_identity(tiny_task(), 5)
