@@ -11,8 +11,8 @@ _SECONDS_PER_CHARACTER = 1.2e-6
 """Counting pieces of words (measured 0.9e-6 to 1.2e-6 on one core of a 2023 server)."""
 _COUNTING_SHARE = 0.25
 """Pieces of words are counted where that takes at most this share of the time."""
-_SECONDS_PER_WEIGHT = 60e-9
-"""Fitting a mean candidate to all examples, per stored count and class (same core: 20e-9 to 60e-9)."""
+_SECONDS_PER_WEIGHT = 90e-9
+"""Fitting a mean candidate to all examples, per stored count and class (measured 20e-9 to 90e-9)."""
 _SMALLEST_RUNG = 100
 """The first rung has at least so many examples, and two per class, where the task has them."""
 

@@ -28,7 +28,7 @@ def test_few_candidates_have_fewer_rungs():
 
 def test_candidates_follow_from_the_size_of_the_data():
     """Ten times the counts or the classes leave fewer candidates, never fewer than the factor."""
-    budget = SearchBudget(max_seconds=3.0)
+    budget = SearchBudget(max_seconds=5.0)
     sizes = [(10**6, 2), (10**7, 2), (10**7, 10), (10**9, 10)]
     found = [budget.affordable(num_rows=10_000, num_labels=m, num_counts=n) for n, m in sizes]
     assert found == sorted(found, reverse=True)
