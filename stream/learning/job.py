@@ -66,6 +66,12 @@ class TrainingJob:
         return parts
 
     @cached_property
+    def first_whole_epoch(self) -> int:
+        """Epoch by whose end every task has taken part; before it some head has not been trained."""
+        epochs = [{i for i, _, _ in self.taking_part(epoch)} for epoch in range(self.num_epochs)]
+        return max(next(e for e, tasks in enumerate(epochs) if i in tasks) for i in range(len(self.data)))
+
+    @cached_property
     def first_steps(self) -> tuple[int, ...]:
         """Optimiser step at which each epoch starts, and after the last one the number of all steps."""
         starts = [0]

@@ -212,7 +212,7 @@ class _Training:
             seconds=seconds,
         )
         best = -math.inf if self._best_epoch < 0 else self._epochs[self._best_epoch].valid
-        if (value, -loss) > (best, -self._best_loss):
+        if epoch >= self._job.first_whole_epoch and (value, -loss) > (best, -self._best_loss):
             self._best_epoch, self._best_loss, self._best_leaves = epoch, loss, self._flat.snapshot()
         self._epochs.append(record)
         self._loss_sum.zero_()
@@ -232,7 +232,8 @@ class _Training:
 
     def _out_of_patience(self) -> bool:
         patience = self.recipe.patience
-        return patience is not None and len(self._epochs) - 1 - self._best_epoch >= patience
+        since = max(self._best_epoch, self._job.first_whole_epoch)
+        return patience is not None and len(self._epochs) - 1 - since >= patience
 
     def _tell(self, observer: Observer, epoch: int, steps_per_second: float) -> None:
         first, end = self._job.first_steps[epoch : epoch + 2]

@@ -179,3 +179,14 @@ def test_stopped_in_the_middle(step: int, monkeypatch: pytest.MonkeyPatch) -> No
         train(joint_job(3, 2), checkpoints, before.observer)
     assert essence(train(joint_job(3, 2), checkpoints, watcher.observer)) == essence(straight)
     assert [epoch.epoch for epoch in before.epochs + watcher.epochs] == [0, 1, 2]
+
+
+def test_the_best_epoch_comes_after_all_tasks_took_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Although validation only falls, the kept epoch is the first one that leaves no head untrained."""
+    values = iter([0.9, 0.8, 0.7, 0.6, 0.5])
+    monkeypatch.setattr(training._Training, "_validate", lambda self: (next(values), 1.0))
+    job = replace(joint_job(5, 1), recipe=replace(RECIPE, patience=1))
+    assert job.first_whole_epoch == 2
+    result = train(job, NoCheckpoints(), Watcher().observer)
+    assert (result.best_epoch, result.valid) == (2, 0.7)
+    assert next(values) == 0.5  # one epoch without a better one was waited for
