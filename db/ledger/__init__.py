@@ -5,14 +5,10 @@ Each method is one transaction: what it recorded is there after a SIGKILL, or no
 checkpoints, removal, integrity.
 """
 
-import json
-from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 from sqlalchemy import select, update
 
-from db.errors import ConfigurationError
 from db.ledger.arrivals import ArrivalRows
 from db.ledger.evaluations import EvaluationRows
 from db.ledger.integrity import Integrity
@@ -20,7 +16,7 @@ from db.ledger.removal import Removal
 from db.ledger.tensors import ParameterRows
 from db.locks import is_lock_held
 from db.records import RunRecord, RunStatus
-from db.rows import decode_run, now, seen_run, stored_json, table_of
+from db.rows import decode_run, now, seen_run, table_of
 from db.tables import RunRow
 
 
@@ -53,26 +49,6 @@ class Ledger(ArrivalRows, ParameterRows, EvaluationRows, Removal, Integrity):
     def heartbeat(self) -> None:
         """Record a sign of life, for display only. Any thread may call it; a few times a minute is enough."""
         self._update(heartbeat_at=now())
-
-    def require_configuration(self, configuration: Mapping[str, Any]) -> None:
-        """Check that the run was started with this configuration.
-
-        Args:
-            configuration: JSON-serialisable, as given to `create_run`.
-
-        Raises:
-            ConfigurationError: it was not; carries the difference by key.
-        """
-        recorded = self.run().configuration
-        wanted = json.loads(stored_json(dict(configuration)))
-        keys = sorted(recorded.keys() | wanted.keys())
-        difference = {
-            key: (recorded.get(key), wanted.get(key))
-            for key in keys
-            if (key in recorded, recorded.get(key)) != (key in wanted, wanted.get(key))
-        }
-        if difference:
-            raise ConfigurationError(self.name, difference)
 
     def _update(self, **values: str | None) -> None:
         with self.storage.writing() as connection:

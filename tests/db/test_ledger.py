@@ -6,7 +6,7 @@ from math import isnan, nan
 
 import pytest
 
-from db import ConfigurationError, ConflictError, Database, Ledger
+from db import ConflictError, Database, Ledger
 from db.blobs import sha256_of
 from db.records import EpochRecord, Owner, PlanRecord, RunStatus
 from tests.db.made_records import (
@@ -61,16 +61,6 @@ class TestRun:
         after = ledger.run()
         assert after.heartbeat_at > before.heartbeat_at
         assert replace(after, heartbeat_at=before.heartbeat_at) == before
-
-    def test_the_same_configuration_is_accepted(self, ledger: Ledger) -> None:
-        """Tuples and lists are the same configuration, as JSON knows only one of them."""
-        ledger.require_configuration(new_run().configuration)
-
-    def test_another_configuration_is_refused_with_the_difference(self, ledger: Ledger) -> None:
-        """The error names each key with the recorded and the wanted value."""
-        with pytest.raises(ConfigurationError, match="seed is 0, not 1") as caught:
-            ledger.require_configuration({"seed": 1, "sizes": [8, 16], "epochs": None})
-        assert caught.value.difference == {"seed": (0, 1), "epochs": (None, None)}
 
 
 class TestArrivals:
