@@ -28,8 +28,7 @@ from stream.recording import (
     LedgerCheckpoints,
     evaluation_record,
     observer,
-    parameters_record,
-    plan_record,
+    record_learned,
     task_record,
 )
 from stream.results import RunResults, comparison, load_results, task_result
@@ -81,17 +80,8 @@ def _train_jointly(
         observer=observer(0, ledger, display),
     )
     for arrival, one in reversed(list(zip(arrivals, learned, strict=True))):
-        if ledger.has_parameters(arrival.position):
-            continue
-        ledger.record_plan(plan_record(one.plan))
-        ledger.record_parameters(
-            [
-                parameters_record(arrival, owner, tensors, one, learner)
-                for owner, tensors in ((Owner.OWN, one.own), (Owner.SHARED, one.shared))
-                if tensors
-            ],
-            one.evaluation.predictions,
-        )
+        if not ledger.has_parameters(arrival.position):
+            record_learned(arrival, one, learner, ledger)
 
 
 def learn_separately(stream: TaskStream, learner: Learner, ledger: Ledger, display: Display) -> RunResults:

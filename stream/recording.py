@@ -115,7 +115,7 @@ def task_record(arrival: Arrival, truncated_fraction: float) -> TaskRecord:
     )
 
 
-def parameters_record(
+def _parameters_record(
     arrival: Arrival, owner: Owner, tensors: TaskParameters, learned: Learned, learner: Learner
 ) -> tuple[ParametersRecord, bytes]:
     """Tensors that an arrival learned as they are stored: their record and their bytes."""
@@ -139,6 +139,19 @@ def parameters_record(
         notes=learned.notes,
     )
     return record, content
+
+
+def record_learned(arrival: Arrival, learned: Learned, learner: Learner, ledger: Ledger) -> None:
+    """Commit what an arrival learned: its plan, its tensors and the predictions they gave in memory."""
+    ledger.record_plan(plan_record(learned.plan))
+    ledger.record_parameters(
+        [
+            _parameters_record(arrival, owner, tensors, learned, learner)
+            for owner, tensors in ((Owner.OWN, learned.own), (Owner.SHARED, learned.shared))
+            if tensors
+        ],
+        learned.evaluation.predictions,
+    )
 
 
 def evaluation_record(evaluation: Evaluation, *, after: int, on: int, num_changed: int) -> EvaluationRecord:

@@ -17,8 +17,8 @@ from stream.recording import (
     LedgerCheckpoints,
     evaluation_record,
     observer,
-    parameters_record,
     plan_record,
+    record_learned,
     task_record,
 )
 from stream.results import RunResults, comparison, load_results, task_result
@@ -71,15 +71,7 @@ def learn_arrival(arrival: Arrival, learner: Learner, ledger: Ledger, display: D
         checkpoints=LedgerCheckpoints(ledger, arrival.position),
         observer=observer(arrival.position, ledger, display),
     )
-    ledger.record_plan(plan_record(learned.plan))
-    ledger.record_parameters(
-        [
-            parameters_record(arrival, owner, tensors, learned, learner)
-            for owner, tensors in ((Owner.OWN, learned.own), (Owner.SHARED, learned.shared))
-            if tensors
-        ],
-        learned.evaluation.predictions,
-    )
+    record_learned(arrival, learned, learner, ledger)
 
 
 def reevaluate(learner: Learner, ledger: Ledger, *, after: int, on: int) -> EvaluationRecord:
