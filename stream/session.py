@@ -18,6 +18,7 @@ from stream.environment import describe_environment
 from stream.errors import RunInterrupted, UserError
 from stream.learning.learner import Learner
 from stream.metrics import METRICS
+from stream.model.architecture import Architecture
 from stream.model.backbone import Backbone, load_backbone
 from stream.model.bottleneck import default_adapter_size
 from stream.model.forecast import bert_base_growth
@@ -92,26 +93,30 @@ def check_metrics(suite: Suite) -> None:
             )
 
 
-def make_method(configuration: RunConfiguration, backbone: Backbone) -> Method:
-    """The configured method; its adapter size is the backbone's default where none was asked for."""
+def make_method(configuration: RunConfiguration, architecture: Architecture) -> Method:
+    """The configured method; its adapter size is the backbone's default where none was asked for.
+
+    Raises:
+        UserError: the backbone cannot have the method (fewer layers than it asks for, say).
+    """
     size = configuration.adapter_size
     if size is None:
-        size = default_adapter_size(backbone.architecture)
-    return method_named(configuration.method, adapter_size=size)
+        size = default_adapter_size(architecture)
+    method = method_named(configuration.method, adapter_size=size)
+    method.sites(architecture, 1)
+    return method
 
 
 def make_learner(configuration: RunConfiguration, backbone: Backbone) -> Learner:
     """The learner of a configuration on a loaded backbone.
 
     Raises:
-        UserError: the backbone cannot have the method (fewer layers than it asks for, say).
+        UserError: as `make_method`.
     """
-    method = make_method(configuration, backbone)
-    method.sites(backbone.architecture, 1)
     return Learner(
         backbone=backbone,
         backbone_sha256=backbone.fingerprint(),
-        method=method,
+        method=make_method(configuration, backbone.architecture),
         recipe=configuration.recipe,
     )
 

@@ -10,7 +10,7 @@ from stream.errors import RunInterrupted
 from stream.model.backbone import load_backbone
 from stream.model.precision import choose_device, choose_dtype
 from stream.results import RunResults
-from stream.session import Place, make_learner, run_session
+from stream.session import Place, make_method, run_session
 
 
 def run_sessions(
@@ -46,7 +46,7 @@ def _check_methods(configurations: Sequence[RunConfiguration], place: Place) -> 
     device = choose_device(place.device)
     backbone = load_backbone(configurations[0].backbone, device=device, dtype=choose_dtype(device))
     for configuration in configurations:
-        make_learner(configuration, backbone)
+        make_method(configuration, backbone.architecture)
 
 
 def _member(shared: str, configuration: RunConfiguration) -> str:

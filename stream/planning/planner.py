@@ -10,16 +10,14 @@ from stream.configuration import RunConfiguration
 from stream.errors import UserError
 from stream.learning.recipe import Recipe
 from stream.model.architecture import Architecture
-from stream.model.bottleneck import default_adapter_size
 from stream.model.methods import Method
 from stream.model.precision import DeviceChoice, choose_device, choose_dtype
-from stream.model.specification import method_named
 from stream.planning.expected import Survey
 from stream.planning.machine import PlannedBackbone, available_bytes, planned_backbone
 from stream.planning.probe import PROBE_SECONDS, Measured, ProbeLengths, needed_bytes, probe, probe_lengths
 from stream.planning.report import PlanReport
 from stream.planning.work import StreamPlan, plan_stream
-from stream.session import chosen_suite
+from stream.session import chosen_suite, make_method
 
 
 def make_reports(
@@ -71,21 +69,17 @@ def make_reports(
 
 
 def planned_method(configuration: RunConfiguration, architecture: Architecture) -> Method:
-    """The configured method; its adapters have the backbone's default size where none was asked for.
+    """The method of a run with this configuration.
 
     Raises:
         UserError: there is no such method, the backbone cannot have it, or it has nothing to plan.
     """
-    size = configuration.adapter_size
-    method = method_named(
-        configuration.method, adapter_size=default_adapter_size(architecture) if size is None else size
-    )
+    method = make_method(configuration, architecture)
     if method.regime is Regime.SEPARATE:
         raise UserError(
             f"{method.name} trains no tensors and has no backbone, so there is nothing to plan; "
             "name methods that have one, such as houlsby or fine-tune."
         )
-    method.sites(architecture, 1)
     return method
 
 
