@@ -5,7 +5,7 @@ It knows neither the ledger nor the loop: text and tensors go in, tensors and ev
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -109,7 +109,7 @@ class Learner:
             sites=trained_sites,
             start=fresh_parameters(trained_sites, self.backbone, shared, arrival.seed),
             data=[self.task_data(prepared)],
-            recipe=self.recipe_for(task),
+            recipe=self.recipe.for_task(task),
             seed=arrival.seed,
             recipe_sha256=identity,
             position=arrival.position,
@@ -138,18 +138,13 @@ class Learner:
             notes=("restarted at a lower learning rate",) if trained.restarted else (),
         )
 
-    def recipe_for(self, task: Task) -> Recipe:
-        """The recipe with what the task's own card says over it."""
-        chosen = {name: value for name, value in asdict(task.overrides).items() if value is not None}
-        return replace(self.recipe, **chosen)
-
     def task_data(self, prepared: PreparedTask, *, head: str = "head") -> TaskData:
         """A task's part of a training job, with the epochs that the recipe gives it."""
         tokens = prepared.train.tokens
         return TaskData(
             train=tokens,
             valid=prepared.valid.tokens,
-            num_epochs=self.recipe_for(prepared.task).epochs_for(
+            num_epochs=self.recipe.for_task(prepared.task).epochs_for(
                 prepared.task, tokens.num_tokens, self.method.paper_epochs
             ),
             metric=prepared.task.metric,
@@ -168,7 +163,7 @@ class Learner:
         """`recipe_sha256` of learning this task with this seed; covers what is shared so far."""
         method: Mapping[str, Any] = {"name": self.method.name, **self.method.options}
         return recipe_sha256(
-            self.recipe_for(task),
+            self.recipe.for_task(task),
             task=task.fingerprint,
             paper_epochs=self._paper_epochs(task),
             seed=seed,

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from tasks.task import PaperColumn, Task
@@ -34,6 +34,11 @@ class Recipe:
     """As in the paper's code, on weights only."""
     clip_norm: float = 1.0
     """Bound on the global norm of the gradient, as in the paper's code."""
+
+    def for_task(self, task: Task) -> "Recipe":
+        """This recipe with what the task's own card says over it."""
+        chosen = {name: value for name, value in asdict(task.overrides).items() if value is not None}
+        return replace(self, **chosen)
 
     def epochs_for(
         self,

@@ -80,7 +80,8 @@ class SizedTask:
         )
         # where the tokens are unknown, so are the epochs, unless the recipe does not ask for tokens
         known = (1, 10**12) if task.tokens_per_epoch is None else (task.tokens_per_epoch,)
-        epochs = {recipe.epochs_for(self.task, num_tokens, paper_column) for num_tokens in known}
+        own = recipe.for_task(self.task)
+        epochs = {own.epochs_for(self.task, num_tokens, paper_column) for num_tokens in known}
         return replace(task, num_epochs=epochs.pop() if len(epochs) == 1 else None)
 
 

@@ -147,8 +147,8 @@ def test_a_task_may_have_a_rate_and_epochs_of_its_own() -> None:
     """What a task's card says of its training goes before the recipe, and tells recipes apart."""
     task = replace(tiny_task(), overrides=TrainingOverrides(num_epochs=1, learning_rate=3e-2))
     who = learner()
-    own = who.recipe_for(task)
+    own = who.recipe.for_task(task)
     assert (own.num_epochs, own.learning_rate) == (1, 3e-2)
-    assert who.recipe_for(tiny_task()) == who.recipe
+    assert who.recipe.for_task(tiny_task()) == who.recipe
     assert who.task_data(who.prepare(task)).num_epochs == 1
     assert who.recipe_identity(task, 5) != who.recipe_identity(tiny_task(), 5)

@@ -12,7 +12,7 @@ from stream.planning.expected import ExpectedTask, Survey, capped, card_labels, 
 from tasks import Availability, DataMode, DataStatus, Limits, Origin, TaskCard, load_task, open_suite
 from tasks.simulated import LENGTH_SPREAD
 from tasks.splits import SplitSizes
-from tasks.task import PaperColumn
+from tasks.task import PaperColumn, TrainingOverrides
 from tests.stream.tiny import tiny_tokenizer
 from tests.tiny_runs import write_suite
 
@@ -76,6 +76,14 @@ def test_caps_and_epochs_of_the_command_line_hold(tmp_path: Path) -> None:
     found = expect(card, max_train=30, max_test=5, num_epochs=7)
     assert found.sizes == SplitSizes(num_train=30, num_valid=5, num_test=5)
     assert found.num_epochs == 7
+
+
+def test_the_cards_own_epochs_hold(tmp_path: Path) -> None:
+    """A run trains a task as often as its card says, and so does the plan."""
+    card = open_suite(str(write_suite(tmp_path))).cards[0]
+    own = replace(card, overrides=TrainingOverrides(num_epochs=9))
+    assert expect(card).num_epochs != 9
+    assert expect(own, num_epochs=7).num_epochs == 9
 
 
 def test_the_cards_own_caps_hold_where_they_are_smaller() -> None:
