@@ -67,16 +67,18 @@ def _job(learner: Learner, prepared: Sequence[PreparedTask], seeds: Sequence[int
             name = site.name.replace("head.", f"head.{i}.")
             sites.append(replace(site, name=name))
             start[name] = fresh[site.name]
+    data = [learner.task_data(task, head=f"head.{i}") for i, task in enumerate(prepared)]
     return TrainingJob(
         backbone=backbone,
         sites=sites,
         start=start,
-        data=[learner.task_data(task, head=f"head.{i}") for i, task in enumerate(prepared)],
+        data=data,
         recipe=learner.recipe,
         seed=seed,
         recipe_sha256=recipe_sha256(
             learner.recipe,
             tasks={str(i): task.task.fingerprint for i, task in enumerate(prepared)},
+            epochs={str(i): part.num_epochs for i, part in enumerate(data)},
             seed=seed,
             method={"name": method.name, **method.options},
             backbone=learner.backbone_sha256,
