@@ -7,11 +7,13 @@ import json
 import random
 import sqlite3
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
 from db import Database, Ledger
@@ -90,6 +92,20 @@ def tiny_task(name: str, *, num_labels: int = 2, first: int = 0, num_test: int =
 
 def _split(part: Examples) -> Split:
     return Split(texts=[text for text, _ in part], labels=[label for _, label in part])
+
+
+@contextmanager
+def quick_and_single() -> Iterator[None]:
+    """Pools of 65,536 mask values, since the real ones take a tenth of a second each; and one thread.
+
+    A tiny model needs no more; on a busy machine a second one is waited for at every operation.
+    """
+    before = torch.get_num_threads()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dropout, "POOL_SIZE", 1 << 16)
+        torch.set_num_threads(1)
+        yield
+    torch.set_num_threads(before)
 
 
 def tiny_learner(backbone: Backbone, method: Method | None = None, recipe: Recipe = RECIPE) -> Learner:

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import torch
 
-from stream.model import dropout
 from stream.run import main
 from tests.stream.tiny import save_tiny_bert
-from tests.tiny_runs import write_suite
+from tests.tiny_runs import quick_and_single, write_suite
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,13 +22,9 @@ class Outcome:
 
 @pytest.fixture(scope="package", autouse=True)
 def _quick() -> Iterator[None]:
-    """Small pools of mask values, and one thread: a tiny model needs no more."""
-    before = torch.get_num_threads()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dropout, "POOL_SIZE", 1 << 16)
-        torch.set_num_threads(1)
+    """Small pools of mask values, and one thread."""
+    with quick_and_single():
         yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

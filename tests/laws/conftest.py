@@ -5,27 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from db import Database
-from stream.model import dropout
 from stream.model.backbone import Backbone, load_backbone
 from tests.stream.tiny import save_tiny_bert
-from tests.tiny_runs import NAMES, run_tasks, tiny_learner, tiny_task
+from tests.tiny_runs import NAMES, quick_and_single, run_tasks, tiny_learner, tiny_task
 
 
 @pytest.fixture(scope="package", autouse=True)
 def _quick() -> Iterator[None]:
-    """Pools of 65,536 mask values, since the real ones take a tenth of a second each; and one thread.
-
-    A tiny model needs no more; on a busy machine a second one is waited for at every operation.
-    """
-    before = torch.get_num_threads()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dropout, "POOL_SIZE", 1 << 16)
-        torch.set_num_threads(1)
+    """Small pools of mask values, and one thread."""
+    with quick_and_single():
         yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
