@@ -67,10 +67,19 @@ class Trained:
     valid: float
     num_trained: int
     restarted: bool
+    epochs: tuple[EpochRecord, ...]
+    finished: bool
+    """False where it was told to stop and can go on."""
 
 
-def train(job: TrainingJob, checkpoints: Checkpoints, observer: Observer) -> Trained:
+def train(
+    job: TrainingJob, checkpoints: Checkpoints, observer: Observer, *, stop_after: int | None = None
+) -> Trained:
     """Train, restarting once at a lower rate where the loss is not finite.
+
+    Args:
+        job, checkpoints, observer: what is trained, where its state is kept, who is told.
+        stop_after: epochs after which to leave a checkpoint; the rate follows the schedule over all epochs.
 
     Raises:
         TrainingError: the loss was not finite at the lower rate either.
@@ -79,14 +88,12 @@ def train(job: TrainingJob, checkpoints: Checkpoints, observer: Observer) -> Tra
     state = None if saved is None else TrainingState.from_bytes(saved, job.recipe_sha256)
     for attempt in range(0 if state is None else state.attempt, 2):
         training = _Training(job, attempt, state if state is not None and state.attempt == attempt else None)
-        if training.run(checkpoints, observer):
+        if training.run(checkpoints, observer, job.num_epochs if stop_after is None else stop_after):
             return training.result()
-        rate = training.recipe.learning_rate
         if attempt == 0:
-            observer.restarted(
-                f"the loss was not finite at learning rate {rate:g}; "
-                f"the arrival starts again at {rate * RESTART_RATE:g}"
-            )
+            rate = training.recipe.learning_rate
+            again = f"the arrival starts again at {rate * RESTART_RATE:g}"
+            observer.restarted(f"the loss was not finite at learning rate {rate:g}; {again}")
     raise TrainingError(
         f"The loss was not finite at learning rate {job.recipe.learning_rate:g} nor at "
         f"{job.recipe.learning_rate * RESTART_RATE:g}; choose a lower --learning-rate."
@@ -129,10 +136,11 @@ class _Training:
         if state is not None:
             self._resume(state)
 
-    def run(self, checkpoints: Checkpoints, observer: Observer) -> bool:
-        """Train to the end; False where the loss was not finite."""
+    def run(self, checkpoints: Checkpoints, observer: Observer, end: int) -> bool:
+        """Train until `end` epochs are done; False where the loss was not finite."""
         saved_at = told_at = time.monotonic()
-        while len(self._epochs) < self._job.num_epochs and not self._out_of_patience():
+        resumed_at = self._step
+        while len(self._epochs) < end and not self._finished():
             epoch, first_step, started = len(self._epochs), self._step, time.monotonic()
             for part, batch in self._remaining_batches(epoch):
                 self._take_step(part, batch)
@@ -146,6 +154,8 @@ class _Training:
             finite = math.isfinite(float(self._loss_sum))
             if not (finite and self._finish_epoch(epoch, time.monotonic() - started, observer)):
                 return False
+        if not self._finished() and self._step > resumed_at:
+            checkpoints.save(self._step, self._state().to_bytes(self._job.recipe_sha256))
         return True
 
     def result(self) -> Trained:
@@ -156,6 +166,8 @@ class _Training:
             valid=self._epochs[self._best_epoch].valid,
             num_trained=sum(leaf.numel() for leaf in self._flat.leaves),
             restarted=self._attempt > 0,
+            epochs=tuple(self._epochs),
+            finished=self._finished(),
         )
 
     def _stored(self, leaves: Sequence[Tensor] | None = None) -> TaskParameters:
@@ -230,10 +242,12 @@ class _Training:
             values.append(METRICS[part.metric](outputs.argmax(1).numpy(), part.valid.labels.numpy()))
         return sum(values) / len(values), sum(losses) / len(losses)
 
-    def _out_of_patience(self) -> bool:
+    def _finished(self) -> bool:
+        """Whether all epochs are done, or patience is at its end."""
         patience = self.recipe.patience
         since = max(self._best_epoch, self._job.first_whole_epoch)
-        return patience is not None and len(self._epochs) - 1 - since >= patience
+        out_of_patience = patience is not None and len(self._epochs) - 1 - since >= patience
+        return out_of_patience or len(self._epochs) >= self._job.num_epochs
 
     def _tell(self, observer: Observer, epoch: int, steps_per_second: float) -> None:
         first, end = self._job.first_steps[epoch : epoch + 2]
@@ -273,7 +287,7 @@ class _Training:
         self._flat.restore([leaf.to(device) for leaf in state.leaves])
         self._step = state.step
         self._loss_sum.fill_(state.loss_sum)
-        self._epochs = list(state.epochs)
+        self._epochs = [replace(epoch, position=self._job.position) for epoch in state.epochs]
         self._best_epoch, self._best_loss = state.best_epoch, state.best_loss
         self._best_leaves = [leaf.to(device) for leaf in state.best_leaves]
         for i, leaf in enumerate(self._flat.leaves):

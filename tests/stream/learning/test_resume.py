@@ -158,3 +158,33 @@ def test_checkpoints_are_rare(monkeypatch: pytest.MonkeyPatch) -> None:
     checkpoints = KeptCheckpoints()
     train(tiny_job(num_epochs=1, method=houlsby(4)), checkpoints, Watcher().observer)
     assert checkpoints.num_saved == 0
+
+
+@pytest.mark.parametrize("stop_after", [1, 2, 3])
+def test_told_to_stop_after_an_epoch_it_goes_on_as_if_it_had_not(stop_after: int) -> None:
+    """Stopped at a rung and continued, values, epochs and rates are those of a training without a stop."""
+    checkpoints, before, after = KeptCheckpoints(), Watcher(), Watcher()
+    stopped = train(tiny_job(num_epochs=4), checkpoints, before.observer, stop_after=stop_after)
+    assert (len(stopped.epochs), stopped.finished) == (stop_after, False)
+    result = train(tiny_job(num_epochs=4), checkpoints, after.observer)
+    assert (essence(result), before.timeless + after.timeless) == straight(lambda: tiny_job(num_epochs=4))
+    assert (len(result.epochs), result.finished) == (4, True)
+
+
+def test_a_training_that_stands_at_its_rung_takes_no_step() -> None:
+    """Asked again to stop where it stopped, it answers from its checkpoint and tells no epoch."""
+    checkpoints, watcher = KeptCheckpoints(), Watcher()
+    first = train(tiny_job(num_epochs=4), checkpoints, Watcher().observer, stop_after=2)
+    num_saved = checkpoints.num_saved
+    again = train(tiny_job(num_epochs=4), checkpoints, watcher.observer, stop_after=2)
+    assert essence(again) == essence(first)
+    assert (watcher.epochs, watcher.progress) == ([], [])
+    assert checkpoints.num_saved == num_saved
+
+
+def test_a_state_from_another_position_is_taken_over() -> None:
+    """A checkpoint left at another position of another run tells its epochs as those of this one."""
+    checkpoints = KeptCheckpoints()
+    train(replace(tiny_job(num_epochs=2), position=5), checkpoints, Watcher().observer, stop_after=1)
+    result = train(job(), checkpoints, Watcher().observer)
+    assert [epoch.position for epoch in result.epochs] == [0, 0]
