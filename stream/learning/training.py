@@ -77,9 +77,7 @@ def train(
 ) -> Trained:
     """Train, restarting once at a lower rate where the loss is not finite.
 
-    Args:
-        job, checkpoints, observer: what is trained, where its state is kept, who is told.
-        stop_after: epochs after which to leave a checkpoint; the rate follows the schedule over all epochs.
+    With `stop_after` it leaves a checkpoint after so many epochs, under the schedule over all of the job's.
 
     Raises:
         TrainingError: the loss was not finite at the lower rate either.
