@@ -37,7 +37,8 @@ ROW_IS_A_ROW_FROM = 16
 In float32 neither neighbours, place, batch size nor padding change a bit. In bfloat16 the same holds among
 padded lengths that are multiples of 32, as long as no piece of the feed-forward (`stream.model.fused`) has 33
 to 383 tokens, for which its second product rounds differently; so does attention at other lengths. With fewer
-rows the head's float32 product takes another kernel. No evaluation relies on it: a plan fixes the shapes.
+rows the head's float32 product takes another kernel on some processors. No evaluation relies on it: a plan
+fixes the shapes.
 """
 
 

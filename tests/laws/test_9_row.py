@@ -100,9 +100,16 @@ def test_the_shapes_are_those_of_the_law(encoder: Encoder) -> None:
         assert not [p for p in pieces if len(tokens[p]) in WORST_TOKENS]
 
 
-def test_fewer_rows_give_other_bits(encoder: Encoder, examples: Batch, alone: Tensor) -> None:
-    """One row fewer than the law asks for, and the head's product takes another kernel."""
-    assert differing(encoder, examples, alone, [(ROW_IS_A_ROW_FROM - 1, 32)])
+def test_the_comparison_sees_the_lowest_bits(encoder: Encoder, examples: Batch, alone: Tensor) -> None:
+    """The lowest bit of each weight of the head, flipped, is seen in every shape: the law can fail.
+
+    Below `ROW_IS_A_ROW_FROM` rows it promises nothing: 15 rows give other bits on some processors (Intel with
+    AMX) and the same on others (AMD Zen 4).
+    """
+    weight = encoder.head.weight.clone()
+    weight.view(torch.int32).bitwise_xor_(1)
+    flipped = encoder._replace(head=encoder.head._replace(weight=weight))
+    assert differing(flipped, examples, alone, SHAPES) == list(SHAPES)
 
 
 def test_logits_stay_close_for_fewer_rows(encoder: Encoder, examples: Batch, alone: Tensor) -> None:
