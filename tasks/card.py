@@ -22,6 +22,8 @@ class FileFormat(StrEnum):
     PARQUET = "parquet"
     FOLDERS = "folders"
     """A tar or zip archive whose members are `.../LABEL/name`; a text is a whole member."""
+    SQUAD = "squad"
+    """JSON in the layout of SQuAD v1.1: articles of paragraphs of questions."""
 
 
 class Quoting(StrEnum):

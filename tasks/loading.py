@@ -14,7 +14,7 @@ from tasks.notes import count_notes, overlap_notes, split_notes
 from tasks.reading import read_file, read_hub
 from tasks.sources import NETWORK, Availability, DataMode, Origin, availability, simulated
 from tasks.splits import Examples, split_examples
-from tasks.task import DataStatus, Limits, Split, Task
+from tasks.task import SPAN_LABELS, DataStatus, Limits, Split, Task, TaskKind
 
 UNLIMITED = Limits()
 MAX_UNSEEN_SHARE = 0.05
@@ -110,8 +110,7 @@ def read_splits(card: TaskCard, found: Availability, *, seed: int) -> SplitRows:
         DataError: A file is damaged or does not fit the card; the message says what to do.
     """
     given = {split: _read(card, split, file, found) for split, file in card.given.items()}
-    labels = tuple(sorted({label for examples in given.values() for label in examples.labels}))
-    _check_classes(card, given, labels)
+    labels = _classes(card, given)
     return SplitRows(given=given, labels=labels, splits=split_examples(given, seed=seed, name=card.name))
 
 
@@ -146,10 +145,19 @@ def _load(card: TaskCard, found: Availability, *, limits: Limits, seed: int) -> 
 
 def _read(card: TaskCard, split: str, file: str, found: Availability) -> Examples:
     raw = read_hub(card, file) if card.hub else read_file(card, found.paths[split])
-    examples = apply_label_rules(card, raw, file=file)
+    examples = raw if card.kind is TaskKind.SPAN else apply_label_rules(card, raw, file=file)
     if len(examples) == 0:
         raise DataError(f"task '{card.name}': no row of {file} is left after drop = {list(card.drop)}")
     return examples
+
+
+def _classes(card: TaskCard, given: Mapping[str, Examples]) -> tuple[str, ...]:
+    """Class names, sorted; of a span task the names of its head's outputs."""
+    if card.kind is TaskKind.SPAN:
+        return SPAN_LABELS
+    labels = tuple(sorted({label for examples in given.values() for label in examples.labels}))
+    _check_classes(card, given, labels)
+    return labels
 
 
 def _check_classes(card: TaskCard, given: Mapping[str, Examples], labels: Sequence[str]) -> None:
@@ -177,11 +185,12 @@ def _check_unseen(card: TaskCard, split: str, counts: Counter[str], known: Count
 
 
 def _capped(examples: Examples, index: Mapping[str, int], limit: int | None) -> Split:
-    kept = slice(None, limit)
+    kept, spans = slice(None, limit), examples.answers is not None
     return Split(
         texts=_held(examples.texts[kept]),
-        labels=tuple(index[label] for label in examples.labels[kept]),
+        labels=() if spans else tuple(index[label] for label in examples.labels[kept]),
         pairs=None if examples.pairs is None else _held(examples.pairs[kept]),
+        answers=None if examples.answers is None else tuple(examples.answers[kept]),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from tasks.card import FileFormat, TaskCard, Undecodable
 from tasks.errors import DataError, DownloadError, TaskError, did_you_mean
 from tasks.splits import Examples
+from tasks.squad import read_squad
 from tasks.tables import datasets_library, file_table, hub_table, table_cache
 from tasks.text_column import TextColumn
 
@@ -27,6 +28,8 @@ def read_file(card: TaskCard, path: Path) -> Examples:
         raise DataError(f"{where} does not exist; check the path")
     if path.stat().st_size == 0:
         raise DataError(f"{where} is empty; it needs rows with {_needed(card)}")
+    if card.format is FileFormat.SQUAD:
+        return read_squad(path, where=where)
     try:
         table = file_table(card, path)
     except Exception as error:  # the library wraps whatever pandas, pyarrow or a generator raised

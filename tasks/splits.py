@@ -2,6 +2,7 @@
 
 Rows with the same text (the same pair) form a group. Groups are ordered by a hash of the text keyed with the
 split seed alone: tasks made from one file are split alike, so no text that tests one task trains another.
+Questions about the same context form a group too, so that no context is on both sides.
 The first groups fill the test split, the next the validation split, the rest trains; a group that no longer
 fits passes on to the next split. The paper's own splits are unpublished; only its sizes are matched.
 
@@ -16,6 +17,7 @@ import numpy as np
 from jaxtyping import Bool, Int64
 
 from tasks.errors import DataError
+from tasks.task import GoldAnswers
 from tasks.text_column import RowNumbers, TextColumn
 
 HASH_BYTES = 16
@@ -27,7 +29,10 @@ class Examples:
 
     texts: Sequence[str]
     labels: Sequence[str]
+    """Class names; for span tasks the first answer of each question."""
     pairs: Sequence[str] | None = None
+    answers: Sequence[GoldAnswers] | None = None
+    """Gold answers, for span tasks, whose texts are questions and whose pairs are contexts."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -42,7 +47,14 @@ class Examples:
             texts=_taken(self.texts, rows),
             labels=[self.labels[row] for row in rows],
             pairs=None if self.pairs is None else _taken(self.pairs, rows),
+            answers=None if self.answers is None else [self.answers[row] for row in rows],
         )
+
+    def by_context(self) -> "Examples":
+        """What decides on which side of a border a row stands: of a span task the context alone."""
+        if self.answers is None or self.pairs is None:
+            return self
+        return Examples(texts=self.pairs, labels=self.labels)
 
 
 def _taken(texts: Sequence[str], rows: RowNumbers) -> Sequence[str]:
@@ -150,16 +162,22 @@ def split_examples(given: Mapping[str, Examples], *, seed: int, name: str) -> di
         DataError: There are too few different texts for every split to have one.
     """
     missing = [split for split in ("test", "valid") if split not in given]
-    parts = cut(hashed_groups(given["train"], seed=seed), _sizes(len(given["train"]), missing))
+    groups = hashed_groups(given["train"].by_context(), seed=seed)
+    parts = cut(groups, _sizes(len(given["train"]), missing))
     splits = {split: hash_order(examples, seed=seed) for split, examples in given.items()}
     for split, rows in zip([*missing, "train"], parts, strict=True):
-        splits[split] = given["train"].take(rows)
+        splits[split] = _ordered(given["train"].take(rows), seed=seed)
         if len(splits[split]) == 0:
             raise DataError(
                 f"task '{name}': {len(given['train'])} rows with too few different texts "
                 f"leave the {split} split empty; give more rows (10 different texts are enough)"
             )
     return splits
+
+
+def _ordered(examples: Examples, *, seed: int) -> Examples:
+    """In hash order: groups are, but a cap on questions should not be one on contexts."""
+    return examples if examples.answers is None else hash_order(examples, seed=seed)
 
 
 def _sizes(num_rows: int, missing: Sequence[str]) -> list[int]:

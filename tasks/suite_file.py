@@ -25,6 +25,14 @@ SUFFIXES = {
     ".parquet": FileFormat.PARQUET,
 }
 """Format of a file whose card does not state one."""
+SQUAD_TEXT, SQUAD_LABEL = ("question", "context"), "answers"
+"""What the segments and answers of the SQuAD layout are called."""
+SPAN_METRIC = "squad_f1"
+"""Metric of a span task whose card names none."""
+NOT_FOR_SQUAD = (
+    "text", "label", "hub", "encoding", "undecodable", "quoting", "separator", "columns", "label_rule",
+    "drop", "map", "num_labels", "class_counts",
+)  # fmt: skip
 MAX_SHOWN = 80
 """Characters of a wrong value in an error sentence."""
 
@@ -154,6 +162,7 @@ def _label_of(entry: Mapping[str, Any], number: int) -> str:
 
 def _read_card(entry: Mapping[str, Any], *, suite: str, folder: Path | None, where: Where) -> TaskCard:
     values = _convert_all(entry, CARD_RULES, where=where)
+    _fill_squad(values, where=where)
     _check_source(values, where=where)
     if "paper" in values:
         inside = replace(where, keys=(*where.keys, "paper"), label=f"{where.label}[task.paper]: ")
@@ -220,10 +229,28 @@ def _check_source(values: Mapping[str, Any], *, where: Where) -> None:
         raise where.error("'hub' stands alone; leave out 'url' and 'format'", "hub")
 
 
+def _fill_squad(values: dict[str, Any], *, where: Where) -> None:
+    """The format of SQuAD has its own names of columns and its own answers, so a card cannot give any."""
+    if values.get("format") is not FileFormat.SQUAD:
+        return
+    for key in NOT_FOR_SQUAD:
+        if key in values:
+            raise where.error(f"'{key}' does not go with format = \"{FileFormat.SQUAD}\"; leave it out", key)
+    values.update(text=SQUAD_TEXT, label=SQUAD_LABEL)
+    values.setdefault("metric", SPAN_METRIC)
+
+
 def _kind(values: Mapping[str, Any], *, where: Where) -> TaskKind:
     """The kind stated, which must fit the number of text columns, or the one that follows from it."""
     fitting = TaskKind.PAIR if len(values["text"]) == 2 else TaskKind.CLASSIFICATION
+    if values.get("format") is FileFormat.SQUAD:
+        fitting = TaskKind.SPAN
     kind = values.get("kind", fitting)
+    if kind is not fitting and TaskKind.SPAN in (kind, fitting):
+        raise where.error(
+            f'kind = "{TaskKind.SPAN}" and format = "{FileFormat.SQUAD}" go together; correct kind or format',
+            "kind",
+        )
     if kind is not fitting:
         needed = "two text columns" if kind is TaskKind.PAIR else "one text column"
         raise where.error(

@@ -28,6 +28,22 @@ class TaskKind(StrEnum):
     """One text, one class."""
     PAIR = "pair"
     """Two texts, one class."""
+    SPAN = "span"
+    """A question and a context that holds the answer."""
+
+
+SPAN_LABELS = ("start", "end")
+"""What the head of a span task tells of every token: how well an answer starts and ends there."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GoldAnswers:
+    """Every answer to a question that counts as right; the first one is learned."""
+
+    question_id: str
+    texts: tuple[str, ...]
+    starts: tuple[int, ...]
+    """Character of the context at which each text begins."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,14 +75,16 @@ class Split:
     """Labelled texts of one split, in a fixed order."""
 
     texts: Sequence[str]
-    """First (or only) segment of each example."""
+    """First (or only) segment of each example; for span tasks the question."""
     labels: Sequence[int]
-    """Class index of each example, into `Task.labels`."""
+    """Class index of each example, into `Task.labels`; none for span tasks."""
     pairs: Sequence[str] | None = None
-    """Second segment of each example, for pair tasks."""
+    """Second segment of each example, for pair tasks; for span tasks the context."""
+    answers: Sequence[GoldAnswers] | None = None
+    """Gold answers of each question, for span tasks."""
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.texts)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,7 +129,7 @@ class Task:
     valid: Split = field(repr=False)
     test: Split = field(repr=False)
     fingerprint: str
-    """SHA-256 (hex) over name, class names and every text and label of the three splits, in order."""
+    """SHA-256 (hex) over name, class names and every text, label and answer of the three splits, in order."""
     kind: TaskKind = TaskKind.CLASSIFICATION
     metric: str = "accuracy"
     overrides: TrainingOverrides = TrainingOverrides()
