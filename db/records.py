@@ -200,6 +200,14 @@ class EvaluationRecord:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class HashedBytes:
+    """Stored bytes that were read and hashed just now."""
+
+    sha256: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CheckpointRecord:
     """A training checkpoint: a file beside the database."""
 

@@ -33,6 +33,7 @@ from stream.recording import (
 )
 from stream.results import RunResults, comparison, load_results, task_result
 from stream.scheduler import Arrival, TaskStream, task_seed
+from stream.serving import TaskServer
 from stream.simulator import learned_record, reevaluate, stored_task
 
 Scores = Float32[np.ndarray, "examples labels"]
@@ -51,10 +52,9 @@ def learn_jointly(stream: TaskStream, learner: Learner, ledger: Ledger, display:
     if not ledger.has_parameters(0):
         _train_jointly(arrivals, stream.run_seed, learner, ledger, display)
     last = arrivals[-1].position
-    for arrival in arrivals:
-        if not ledger.has_evaluation(after=last, on=arrival.position):
-            record = reevaluate(learner, ledger, after=last, on=arrival.position)
-            display.task_evaluated(comparison(record, learned_record(ledger, arrival.position)))
+    reevaluate(
+        TaskServer(learner, ledger), ledger, display, after=last, served=[a.position for a in arrivals]
+    )
     ledger.set_status(RunStatus.FINISHED)
     return load_results(ledger)
 

@@ -4,14 +4,16 @@ Nothing is evaluated before it is committed, and nothing is served from memory: 
 computed from bytes that the ledger read and hashed for it.
 """
 
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
 from db import Ledger
 from db.records import EvaluationRecord, Owner, ParametersRecord, RunStatus
 from stream.display.protocol import Display
 from stream.growth import GrowthCounter, StoredTask
-from stream.learning.encoding import TokenSet
-from stream.learning.evaluation import EvaluationPlan
 from stream.learning.learner import Learner
-from stream.metrics import Evaluation, num_changed
+from stream.metrics import num_changed
 from stream.model.parameters import NO_PARAMETERS, TaskParameters
 from stream.recording import (
     LedgerCheckpoints,
@@ -23,6 +25,20 @@ from stream.recording import (
 )
 from stream.results import RunResults, comparison, load_results, task_result
 from stream.scheduler import Arrival, TaskStream
+from stream.serving import TaskServer
+
+COMMIT_SECONDS = 0.2
+"""Evaluations are committed together that were made within about this time: what a kill can cost of them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cell:
+    """One R[after, on] that is measured and not committed yet."""
+
+    record: EvaluationRecord
+    predictions: bytes
+    learned: ParametersRecord
+    """What the task gave right after it was learned."""
 
 
 def simulate(stream: TaskStream, learner: Learner, ledger: Ledger, display: Display) -> RunResults:
@@ -36,6 +52,7 @@ def simulate(stream: TaskStream, learner: Learner, ledger: Ledger, display: Disp
     growth = GrowthCounter(
         backbone_params=ledger.run().backbone_params, backbone_bytes=ledger.run().backbone_bytes
     )
+    server = TaskServer(learner, ledger)
     removed = {task.position for task in ledger.tasks() if task.removed_at is not None}
     num_finished = ledger.finished_arrivals()
     for arrival in stream:
@@ -44,10 +61,8 @@ def simulate(stream: TaskStream, learner: Learner, ledger: Ledger, display: Disp
         if arrival.position >= num_finished:
             if not ledger.has_parameters(arrival.position):
                 learn_arrival(arrival, learner, ledger, display)
-            for on in range(arrival.position + 1):
-                if on not in removed and not ledger.has_evaluation(after=arrival.position, on=on):
-                    record = reevaluate(learner, ledger, after=arrival.position, on=on)
-                    display.task_evaluated(comparison(record, learned_record(ledger, on)))
+            served = [on for on in range(arrival.position + 1) if on not in removed]
+            reevaluate(server, ledger, display, after=arrival.position, served=served)
         stored = stored_task(ledger, arrival)
         point = growth.add(stored)
         if arrival.position >= num_finished:
@@ -74,33 +89,51 @@ def learn_arrival(arrival: Arrival, learner: Learner, ledger: Ledger, display: D
     record_learned(arrival, learned, learner, ledger)
 
 
-def reevaluate(learner: Learner, ledger: Ledger, *, after: int, on: int) -> EvaluationRecord:
-    """Evaluate task `on` as it is served after arrival `after`, from the ledger's bytes; record the cell."""
-    evaluation, plan = evaluate_stored(learner, ledger, after=after, on=on)
+def reevaluate(
+    server: TaskServer, ledger: Ledger, display: Display, *, after: int, served: Sequence[int]
+) -> None:
+    """Evaluate tasks as they are served after an arrival, from the ledger's bytes, and record the cells.
+
+    Cells that are recorded already are left alone. A display hears of a cell once it is committed.
+    """
+    known = ledger.evaluated(after)
+    cells = (evaluated_cell(server, ledger, after=after, on=on) for on in served if on not in known)
+    for together in in_time(cells, COMMIT_SECONDS):
+        ledger.record_evaluations([(cell.record, cell.predictions) for cell in together])
+        for cell in together:
+            display.task_evaluated(comparison(cell.record, cell.learned))
+
+
+def evaluated_cell(server: TaskServer, ledger: Ledger, *, after: int, on: int) -> Cell:
+    """Evaluate task `on` as it is served after arrival `after`, beside what it gave when it was learned."""
+    evaluation, plan = server.evaluate(after=after, on=on)
     learned = learned_record(ledger, on)
     changed = 0
     if evaluation.predictions_sha256 != learned.learned_predictions_sha256:
         changed = num_changed(ledger.predictions(learned.learned_predictions_sha256), evaluation.predictions)
-    record = evaluation_record(evaluation, after=after, on=on, num_changed=changed)
     if evaluation.plan_sha256 != learned.plan_sha256:
         ledger.record_plan(plan_record(plan))
-    ledger.record_evaluation(record, evaluation.predictions)
-    return record
-
-
-def evaluate_stored(
-    learner: Learner, ledger: Ledger, *, after: int, on: int
-) -> tuple[Evaluation, EvaluationPlan]:
-    """Evaluate own(on) over shared(after) over the backbone, everything read from the ledger and hashed.
-
-    Raises:
-        DamageError: stored bytes are missing or changed.
-    """
-    parameters = TaskParameters.from_bytes(ledger.parameters_content(on)).over(
-        _shared(ledger, before=after + 1)
+    return Cell(
+        record=evaluation_record(evaluation, after=after, on=on, num_changed=changed),
+        predictions=evaluation.predictions,
+        learned=learned,
     )
-    tokens = TokenSet.from_bytes(ledger.test_set(on))
-    return learner.evaluate(tokens, parameters, metric=ledger.task(on).metric)
+
+
+def in_time(cells: Iterable[Cell], seconds: float) -> Iterator[list[Cell]]:
+    """Group cells that were evaluated within so many seconds; a slow one does not wait for the next.
+
+    A commit costs as much as evaluating a small test split; one for many of these costs them nothing.
+    """
+    waiting: list[Cell] = []
+    since = time.monotonic()
+    for cell in cells:
+        waiting.append(cell)
+        if time.monotonic() - since >= seconds:
+            yield waiting
+            waiting, since = [], time.monotonic()
+    if waiting:
+        yield waiting
 
 
 def _shared(ledger: Ledger, *, before: int) -> TaskParameters:

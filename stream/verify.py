@@ -32,7 +32,7 @@ from stream.model.backbone import Backbone, find_backbone, hash_files, load_back
 from stream.model.precision import choose_device
 from stream.model.specification import method_named
 from stream.results import load_results
-from stream.simulator import evaluate_stored
+from stream.serving import TaskServer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,10 +128,10 @@ def _checked(learner: Learner, ledger: Ledger, run: RunRecord) -> Iterator[_Chec
     own = {record.position: record for record in ledger.parameters(owner=Owner.OWN)}
     if not own:
         return
-    last = max(own)
+    last, server = max(own), TaskServer(learner, ledger)
     for on, learned in own.items():
         name = run.task_names[on]
-        evaluation, _ = evaluate_stored(learner, ledger, after=last, on=on)
+        evaluation, _ = server.evaluate(after=last, on=on)
         recorded = ledger.evaluations(on=on)
         reference = learned if run.isolated else _last_recorded(recorded, last)
         if reference is None:

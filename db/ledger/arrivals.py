@@ -5,7 +5,7 @@ from sqlalchemy import insert, select, update
 from db.blobs import get_blob, put_blob
 from db.errors import ConflictError
 from db.ledger.part import LedgerPart
-from db.records import EpochRecord, TaskRecord
+from db.records import EpochRecord, HashedBytes, TaskRecord
 from db.rows import decode_epoch, decode_task, encode, encode_task, table_of
 from db.tables import EpochRow, TaskRow, TestSetRow
 
@@ -96,7 +96,11 @@ class ArrivalRows(LedgerPart):
         return self._test_set_sha256(position, split) is not None
 
     def test_set(self, position: int, split: str = "test") -> bytes:
-        """Return tokens and labels of a split as they were stored.
+        """Return tokens and labels of a split, as `read_test_set` does, without their hash."""
+        return self.read_test_set(position, split).content
+
+    def read_test_set(self, position: int, split: str = "test") -> HashedBytes:
+        """Return tokens and labels of a split as they were stored; they are read and hashed at every call.
 
         Args:
             position: the task's position.
@@ -113,9 +117,10 @@ class ArrivalRows(LedgerPart):
                 "its task was removed or never recorded."
             )
         with self.storage.reading() as connection:
-            return get_blob(
+            content = get_blob(
                 connection, self.storage, sha256, run=self.name, position=position, what=f"{split} split"
             )
+        return HashedBytes(sha256=sha256, content=content)
 
     def _test_set_sha256(self, position: int, split: str) -> str | None:
         query = select(TestSetRow.sha256).where(

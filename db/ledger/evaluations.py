@@ -1,6 +1,6 @@
 """The ledger's evaluations R[after, on] and the plans they were made under."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -61,27 +61,46 @@ class EvaluationRows(LedgerPart):
         with self.storage.reading() as connection:
             return connection.execute(query).first() is not None
 
+    def evaluated(self, after: int, split: str = "test") -> frozenset[int]:
+        """Return the positions `on` whose R[after, on] is recorded."""
+        query = select(EvaluationRow.on_position).where(
+            EvaluationRow.run_id == self.run_id,
+            EvaluationRow.after_position == after,
+            EvaluationRow.split == split,
+        )
+        with self.storage.reading() as connection:
+            return frozenset(connection.execute(query).scalars())
+
     def record_evaluation(self, evaluation: EvaluationRecord, predictions: bytes) -> None:
-        """Record R[after, on] with its predictions, which are stored once per content.
+        """Record one cell as `record_evaluations` does."""
+        self.record_evaluations([(evaluation, predictions)])
+
+    def record_evaluations(self, evaluations: Sequence[tuple[EvaluationRecord, bytes]]) -> None:
+        """Record cells R[after, on] with their predictions in one transaction: all of them or none.
 
         Args:
-            evaluation: names the predictions by `predictions_sha256`.
-            predictions: bytes in the caller's format.
+            evaluations: each names its predictions by `predictions_sha256`; the predictions are bytes in the
+                caller's format and stored once per content.
 
         Raises:
-            ValueError: the predictions have another hash than the record says.
-            ConflictError: the cell is recorded already, or its tasks or plan are not.
+            ValueError: predictions have another hash than their record says.
+            ConflictError: a cell is recorded already, or its tasks or plan are not.
         """
-        if sha256_of(predictions) != evaluation.predictions_sha256:
-            raise ValueError(
-                f"predictions hash to {sha256_of(predictions)}, not {evaluation.predictions_sha256}"
-            )
         table = table_of(EvaluationRow)
-        values = encode_evaluation(evaluation)
-        values["row_sha256"] = row_digest(table, self.name, values)
+        rows = [self._checked_row(record, predictions) for record, predictions in evaluations]
+        contents = {record.predictions_sha256: predictions for record, predictions in evaluations}
         with self.storage.writing() as connection:
-            put_blob(connection, self.storage, predictions)
-            connection.execute(insert(table).values(run_id=self.run_id, **values))
+            for predictions in contents.values():
+                put_blob(connection, self.storage, predictions)
+            connection.execute(insert(table), rows)
+
+    def _checked_row(self, evaluation: EvaluationRecord, predictions: bytes) -> dict[str, Any]:
+        found = sha256_of(predictions)
+        if found != evaluation.predictions_sha256:
+            raise ValueError(f"predictions hash to {found}, not {evaluation.predictions_sha256}")
+        values = encode_evaluation(evaluation)
+        digest = row_digest(table_of(EvaluationRow), self.name, values)
+        return values | {"run_id": self.run_id, "row_sha256": digest}
 
     def evaluations(self, after: int | None = None, on: int | None = None) -> tuple[EvaluationRecord, ...]:
         """Return the recorded evaluations ordered by (after, on, split).

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Connection, delete, insert, select
 from db.blobs import get_blob, put_blob, sha256_of
 from db.errors import ConflictError
 from db.ledger.checkpoints import CheckpointRows
-from db.records import Owner, ParametersRecord
+from db.records import HashedBytes, Owner, ParametersRecord
 from db.rows import decode_parameters, encode_parameters, row_digest, table_of
 from db.tables import CheckpointRow, ParametersRow, RunRow, TaskRow
 
@@ -95,6 +95,10 @@ class ParameterRows(CheckpointRows):
         return tuple(self.decoded(decode_parameters, row, "parameters row") for row in rows)
 
     def parameters_content(self, position: int, owner: Owner = Owner.OWN) -> bytes:
+        """Return the stored tensors of one arrival, as `read_parameters` does, without their hash."""
+        return self.read_parameters(position, owner).content
+
+    def read_parameters(self, position: int, owner: Owner = Owner.OWN) -> HashedBytes:
         """Return the stored tensors of one arrival; the bytes are read and hashed at every call.
 
         Args:
@@ -115,20 +119,29 @@ class ParameterRows(CheckpointRows):
                     f"Run '{self.name}' stores no {owner.value} parameters of position {position}: "
                     "its task was removed or not learned yet."
                 )
-            return self._content(connection, sha256, position, owner)
+            return self._hashed(connection, sha256, position, owner)
 
     def shared_content(self, before: int) -> tuple[int, bytes] | None:
-        """Return the newest shared tensors of the arrivals before a position.
+        """Return position and bytes of what `read_shared` returns."""
+        newest = self._newest_shared(before)
+        return None if newest is None else (newest[0], newest[1].content)
+
+    def read_shared(self, before: int) -> HashedBytes | None:
+        """Return the newest shared tensors of the arrivals before a position, hashed at every call.
 
         Args:
             before: first position that does not count; after arrival k, `before=k + 1` serves.
 
         Returns:
-            The position they were recorded at and their bytes, hashed at every call; None without any.
+            None without any.
 
         Raises:
             DamageError: the bytes are missing or changed.
         """
+        newest = self._newest_shared(before)
+        return None if newest is None else newest[1]
+
+    def _newest_shared(self, before: int) -> tuple[int, HashedBytes] | None:
         query = (
             select(ParametersRow.position, ParametersRow.sha256)
             .where(
@@ -142,7 +155,7 @@ class ParameterRows(CheckpointRows):
             newest = connection.execute(query.limit(1)).first()
             if newest is None:
                 return None
-            return newest.position, self._content(connection, newest.sha256, newest.position, Owner.SHARED)
+            return newest.position, self._hashed(connection, newest.sha256, newest.position, Owner.SHARED)
 
     def find_recipe(self, recipe_sha256: str) -> tuple[ParametersRecord, str] | None:
         """Return own parameters that some run of the database learned by this recipe, and the run's name.
@@ -176,9 +189,10 @@ class ParameterRows(CheckpointRows):
             ParametersRow.owner == owner.value,
         )
 
-    def _content(self, connection: Connection, sha256: str, position: int, owner: Owner) -> bytes:
+    def _hashed(self, connection: Connection, sha256: str, position: int, owner: Owner) -> HashedBytes:
         what = f"{owner.value} parameters"
-        return get_blob(connection, self.storage, sha256, run=self.name, position=position, what=what)
+        content = get_blob(connection, self.storage, sha256, run=self.name, position=position, what=what)
+        return HashedBytes(sha256=sha256, content=content)
 
 
 def _checked_position(records: Sequence[tuple[ParametersRecord, bytes]], predictions: bytes) -> int:

@@ -16,13 +16,15 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from stream.learning.encoding import TokenSet
+from stream.learning.frozen import FrozenStates
 from stream.metrics import METRICS, Evaluation
 from stream.model.backbone import Backbone
-from stream.model.encoder import assemble, logits
+from stream.model.batch import Batch
+from stream.model.encoder import Encoder, assemble, logits, logits_above
 from stream.model.precision import cpu_capability
 
 EVALUATION_BATCH = 64
@@ -88,24 +90,66 @@ def batch_shapes(sorted_lengths: list[int], *, rows: int = EVALUATION_BATCH) -> 
     )
 
 
-@torch.inference_mode()
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class EvaluationSet:
+    """A token set laid out for its plan, so that evaluating it again neither sorts nor pads."""
+
+    tokens: TokenSet
+    plan: EvaluationPlan
+    plan_sha256: str
+    order: Int[Tensor, " examples"]
+    """Examples in the order of the batches' rows."""
+    batches: tuple[Batch, ...]
+    """On the backbone's device, one per shape of the plan."""
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of tokens and padded batches."""
+        tokens, batches = self.tokens, self.batches
+        tensors = [tokens.ids, tokens.offsets, tokens.second, tokens.labels, self.order]
+        tensors += [t for b in batches for t in (b.token_ids, b.lengths, b.token_types) if t is not None]
+        return sum(tensor.nbytes for tensor in tensors)
+
+
+def lay_out(tokens: TokenSet, plan: EvaluationPlan, backbone: Backbone) -> EvaluationSet:
+    """Sort and pad a token set as its plan says."""
+    order = torch.argsort(tokens.lengths, stable=True)
+    batches: list[Batch] = []
+    start = 0
+    for rows, length in plan.shapes:
+        examples = order[start : start + rows]
+        start += rows
+        padded = examples if len(examples) == rows else examples.repeat(rows)[:rows]
+        batch = tokens.batch(padded, min(length, backbone.architecture.max_positions))
+        batches.append(batch.to(backbone.device))
+    return EvaluationSet(
+        tokens=tokens, plan=plan, plan_sha256=plan.sha256, order=order, batches=tuple(batches)
+    )
+
+
 def predict(
     backbone: Backbone, parameters: Mapping[str, Tensor], tokens: TokenSet, plan: EvaluationPlan
 ) -> Float[Tensor, "examples labels"]:
     """Float32 logits on the CPU, in example order."""
-    encoder = assemble(backbone, parameters)
-    order = torch.argsort(tokens.lengths, stable=True)
-    outputs: list[Tensor] = []
-    start = 0
-    for rows, length in plan.shapes:
-        examples = order[start : start + rows]
-        start += len(examples)
-        padded = examples if len(examples) == rows else examples.repeat(rows)[:rows]
-        batch = tokens.batch(padded, min(length, backbone.architecture.max_positions)).to(backbone.device)
-        outputs.append(logits(encoder, batch)[: len(examples)].cpu())
-    in_order = torch.cat(outputs) if outputs else torch.zeros(0, len(parameters["head.bias"]))
+    return predict_set(assemble(backbone, parameters), lay_out(tokens, plan, backbone))
+
+
+@torch.inference_mode()
+def predict_set(
+    encoder: Encoder, laid_out: EvaluationSet, below: FrozenStates | None = None
+) -> Float[Tensor, "examples labels"]:
+    """Float32 logits on the CPU, in example order; `below` spares the layers that are frozen."""
+    if below is None:
+        outputs = [logits(encoder, batch).cpu() for batch in laid_out.batches]
+    else:
+        outputs = [
+            logits_above(encoder, x, batch, below.level).cpu()
+            for x, batch in zip(below.states, laid_out.batches, strict=True)
+        ]
+    num_examples = len(laid_out.tokens)  # a single example is followed by its copy
+    in_order = torch.cat(outputs)[:num_examples] if outputs else torch.zeros(0, len(encoder.head.bias))
     result = torch.empty_like(in_order)
-    result[order] = in_order
+    result[laid_out.order] = in_order
     return result
 
 
@@ -118,18 +162,25 @@ def evaluate(
     plan: EvaluationPlan,
 ) -> Evaluation:
     """Metric (a name in `METRICS`), predictions and digest of one task's tensors on a token set."""
+    return evaluate_set(assemble(backbone, parameters), lay_out(tokens, plan, backbone), metric=metric)
+
+
+def evaluate_set(
+    encoder: Encoder, laid_out: EvaluationSet, *, metric: str, below: FrozenStates | None = None
+) -> Evaluation:
+    """The same for an assembled encoder and a token set that is laid out."""
     started = time.perf_counter()
-    outputs = predict(backbone, parameters, tokens, plan)
+    outputs = predict_set(encoder, laid_out, below)
     predictions = outputs.argmax(1).to(torch.int32)
     content = predictions.numpy().astype("<i4").tobytes()
     return Evaluation(
         metric=metric,
-        value=METRICS[metric](predictions.numpy(), tokens.labels.numpy()),
-        num_examples=len(tokens),
+        value=METRICS[metric](predictions.numpy(), laid_out.tokens.labels.numpy()),
+        num_examples=len(laid_out.tokens),
         logits_sha256=logits_digest(outputs),
         predictions_sha256=hashlib.sha256(content).hexdigest(),
         predictions=content,
-        plan_sha256=plan.sha256,
+        plan_sha256=laid_out.plan_sha256,
         seconds=time.perf_counter() - started,
     )
 

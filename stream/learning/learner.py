@@ -12,7 +12,7 @@ import torch
 
 from db.records import Owner
 from stream.learning.checkpoints import Checkpoints
-from stream.learning.encoding import EncodedSplit, TokenSet, encode_split
+from stream.learning.encoding import EncodedSplit, encode_split
 from stream.learning.evaluation import EvaluationPlan, evaluate, make_plan
 from stream.learning.job import TaskData, TrainingJob
 from stream.learning.recipe import Recipe, recipe_sha256
@@ -150,14 +150,6 @@ class Learner:
             metric=prepared.task.metric,
             head=head,
         )
-
-    def evaluate(
-        self, tokens: TokenSet, parameters: TaskParameters, *, metric: str
-    ) -> tuple[Evaluation, EvaluationPlan]:
-        """Evaluate restored tensors on a stored token set, with the plan that was used."""
-        plan = make_plan(tokens, self.backbone)
-        placed = parameters.to(self.backbone.device)
-        return evaluate(self.backbone, placed, tokens, metric=metric, plan=plan), plan
 
     def recipe_identity(self, task: Task, seed: int, shared: TaskParameters = NO_PARAMETERS) -> str:
         """`recipe_sha256` of learning this task with this seed; covers what is shared so far."""

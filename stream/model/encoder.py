@@ -113,13 +113,20 @@ def logits(encoder: Encoder, batch: Batch, dropout: Dropout = NO_DROPOUT) -> Flo
     """Float32 logits: head over the pooled last hidden state, with the paper code's dropout before it."""
     pooled = pool(encoder, hidden_states(encoder, batch, dropout), batch)
     pooled = dropout(pooled, encoder.architecture.hidden_dropout)
-    return F.linear(pooled, encoder.head.weight, encoder.head.bias)
+    return F.linear(pooled, *encoder.head)
 
 
 def hidden_states(
     encoder: Encoder, batch: Batch, dropout: Dropout = NO_DROPOUT
 ) -> Float[Tensor, "batch length hidden"]:
     """Last hidden state; positions beyond a row's length hold values that nothing may read."""
+    return through_layers(encoder, embedded(encoder, batch, dropout), batch, dropout)
+
+
+def embedded(
+    encoder: Encoder, batch: Batch, dropout: Dropout = NO_DROPOUT
+) -> Float[Tensor, "batch length hidden"]:
+    """What the first layer reads."""
     a = encoder.architecture
     length = batch.token_ids.shape[1]
     x = (
@@ -130,12 +137,47 @@ def hidden_states(
         types = batch.token_types
         x = x + (encoder.token_type[0] if types is None else F.embedding(types, encoder.token_type))
     x = dropout(normalise(x, encoder.embedding_norm, a.layer_norm_eps), a.hidden_dropout)
-    if encoder.projection is not None:
-        x = F.linear(x, *encoder.projection)
+    return x if encoder.projection is None else F.linear(x, *encoder.projection)
+
+
+def through_layers(
+    encoder: Encoder,
+    x: Float[Tensor, "batch length hidden"],
+    batch: Batch,
+    dropout: Dropout = NO_DROPOUT,
+    layers: slice = slice(None),
+) -> Float[Tensor, "batch length hidden"]:
+    """Hidden state `x` after these layers; all of them unless some are chosen."""
     bias = _attention_bias(batch, x.dtype)
-    for layer in encoder.layers:
-        x = _layer(layer, x, bias, a, dropout)
+    for layer in encoder.layers[layers]:
+        x = _layer(layer, x, bias, encoder.architecture, dropout)
     return x
+
+
+def first_own_level(parameters: Mapping[str, Tensor], architecture: Architecture) -> int:
+    """How many layers lie below everything that the task's tensors replace or insert.
+
+    0 where an embedding is among them; one more than there are layers where only the head is.
+    """
+    names = [name for name in parameters if not name.startswith("head.")]
+    if any(name.startswith("embeddings.") for name in names):
+        return 0
+    layers = [int(name.split(".")[1]) for name in names if name.startswith("layer.")]
+    own_pooler = any(name.startswith("pooler.") for name in names)
+    return min([*layers, architecture.num_layers + (not own_pooler)])
+
+
+def states_below(encoder: Encoder, batch: Batch, level: int) -> Tensor:
+    """What the layers below `level` give: a hidden state, or the pooled one where all layers lie below."""
+    x = through_layers(encoder, embedded(encoder, batch), batch, layers=slice(level))
+    return pool(encoder, x, batch) if level > len(encoder.layers) else x
+
+
+def logits_above(encoder: Encoder, x: Tensor, batch: Batch, level: int) -> Float[Tensor, "batch labels"]:
+    """Float32 logits from what `states_below` gave, by the same operations as `logits`."""
+    if level <= len(encoder.layers):
+        x = pool(encoder, through_layers(encoder, x, batch, layers=slice(level, None)), batch)
+    return F.linear(x, *encoder.head)
 
 
 def pool(

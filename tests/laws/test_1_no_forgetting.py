@@ -5,15 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from db import Database, Ledger
-from stream import simulator
+from db import Database
 from stream.learning.evaluation import EvaluationPlan
-from stream.learning.learner import Learner
 from stream.metrics import Evaluation
 from stream.model.backbone import Backbone
 from stream.model.parameters import TaskParameters
 from stream.model.specification import method_named
 from stream.results import ProofStatus, load_results
+from stream.serving import TaskServer
 from tests.tiny_runs import ISOLATED, NAMES, ONE_EPOCH, run_tasks, tiny_learner, tiny_task
 
 
@@ -60,15 +59,13 @@ def test_one_other_evaluation_is_seen(
     database: Database, backbone: Backbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A single cell R[2, 1] with another task's result is the one comparison that is not equal."""
-    honest, calls = simulator.evaluate_stored, count()
+    honest, calls = TaskServer.evaluate, count()
 
-    def mistaken(
-        learner: Learner, ledger: Ledger, *, after: int, on: int
-    ) -> tuple[Evaluation, EvaluationPlan]:
+    def mistaken(server: TaskServer, *, after: int, on: int) -> tuple[Evaluation, EvaluationPlan]:
         next(calls)
-        return honest(learner, ledger, after=after, on=0 if (after, on) == (2, 1) else on)
+        return honest(server, after=after, on=0 if (after, on) == (2, 1) else on)
 
-    monkeypatch.setattr(simulator, "evaluate_stored", mistaken)
+    monkeypatch.setattr(TaskServer, "evaluate", mistaken)
     results = run_tasks(database, tiny_learner(backbone), [tiny_task(name) for name in NAMES[:3]])
     assert next(calls) == 6
     assert [(c.after, c.on) for c in results.comparisons if not c.digest_equal] == [(2, 1)]

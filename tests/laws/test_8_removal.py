@@ -10,7 +10,8 @@ from stream.display import QuietDisplay
 from stream.learning.learner import Learner
 from stream.model.backbone import Backbone
 from stream.results import ProofStatus, load_results
-from stream.simulator import evaluate_stored, simulate
+from stream.serving import TaskServer
+from stream.simulator import simulate
 from tests.tiny_runs import NAMES, own_digests, start_run, tiny_learner, tiny_stream, tiny_task
 
 TASKS = tuple(tiny_task(name, num_labels=2 + i % 2, first=4 * i) for i, name in enumerate(NAMES))
@@ -18,8 +19,8 @@ TASKS = tuple(tiny_task(name, num_labels=2 + i % 2, first=4 * i) for i, name in 
 
 def served_digests(learner: Learner, database: Database, positions: tuple[int, ...]) -> dict[int, str]:
     """Logits digests of tasks as they are served now."""
-    ledger = database.ledger("tiny")
-    return {on: evaluate_stored(learner, ledger, after=3, on=on)[0].logits_sha256 for on in positions}
+    server = TaskServer(learner, database.ledger("tiny"))
+    return {on: server.evaluate(after=3, on=on)[0].logits_sha256 for on in positions}
 
 
 @pytest.mark.parametrize("removed", [0, 2, 3])

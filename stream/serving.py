@@ -1,0 +1,120 @@
+"""Stored tasks as they are served: everything an evaluation reads is read from the ledger and hashed for it.
+
+What the bytes were made into (an assembled encoder, padded batches) stays in memory and is used again where
+the bytes read now have the same SHA-256. States below a task's first own tensor belong to the backbone: they
+are used as long as its compute tensors hash to what they were made from, which is asked once per arrival.
+"""
+
+from typing import NamedTuple
+
+from db import Ledger
+from db.records import HashedBytes
+from stream.learning.encoding import TokenSet
+from stream.learning.evaluation import EvaluationPlan, EvaluationSet, evaluate_set, lay_out, make_plan
+from stream.learning.frozen import FrozenStates, frozen_states
+from stream.learning.learner import Learner
+from stream.metrics import Evaluation
+from stream.model.encoder import Encoder, assemble, first_own_level
+from stream.model.parameters import TaskParameters, fingerprint
+from stream.resident import Resident
+
+RESIDENT_BYTES = 256 * 2**20
+"""Bound on each of the three kinds of values kept: encoders, padded test splits, frozen states."""
+_OVERHEAD_BYTES = 1024
+"""What a small tensor costs beside its numbers, about."""
+
+
+class _Served(NamedTuple):
+    """One task's own tensors made ready."""
+
+    encoder: Encoder
+    level: int
+    """Layers that lie below everything in the encoder that is not the backbone's."""
+    num_bytes: int
+
+
+class TaskServer:
+    """Evaluates the tasks of a run as they are served after an arrival.
+
+    Arguments:
+        learner: backbone and method.
+        ledger: the run; it may be open for reading only.
+        max_bytes: bound on each kind of value kept.
+    """
+
+    def __init__(self, learner: Learner, ledger: Ledger, *, max_bytes: int = RESIDENT_BYTES) -> None:
+        self._learner = learner
+        self._ledger = ledger
+        self._metrics: dict[int, str] = {}
+        self._sets: Resident[EvaluationSet] = Resident(max_bytes, lambda kept: kept.num_bytes)
+        self._encoders: Resident[_Served] = Resident(max_bytes, lambda kept: kept.num_bytes)
+        self._states: Resident[FrozenStates] = Resident(max_bytes, lambda kept: kept.num_bytes)
+        self._shared: tuple[str, TaskParameters] | None = None
+        self._verified: tuple[int, str] | None = None
+
+    def evaluate(self, *, after: int, on: int) -> tuple[Evaluation, EvaluationPlan]:
+        """Evaluate own(on) over shared(after) over the backbone; return the plan beside the result.
+
+        Raises:
+            ConflictError: the task was removed or not learned yet.
+            DamageError: stored bytes are missing or changed.
+        """
+        own, tests = self._ledger.read_parameters(on), self._ledger.read_test_set(on)
+        laid_out = self._sets.get(tests.sha256, lambda: self._laid_out(tests))
+        served = self._served(own, after)
+        below = self._below(served, laid_out, tests.sha256, after) if served.level else None
+        if on not in self._metrics:
+            self._metrics[on] = self._ledger.task(on).metric
+        evaluation = evaluate_set(served.encoder, laid_out, metric=self._metrics[on], below=below)
+        return evaluation, laid_out.plan
+
+    def _laid_out(self, tests: HashedBytes) -> EvaluationSet:
+        tokens, backbone = TokenSet.from_bytes(tests.content), self._learner.backbone
+        return lay_out(tokens, make_plan(tokens, backbone), backbone)
+
+    def _served(self, own: HashedBytes, after: int) -> _Served:
+        if self._learner.method.shares:
+            # A shared body has a new hash after every arrival: only the newest is worth keeping.
+            return self._assembled(own, self._shared_body(after))
+        return self._encoders.get(own.sha256, lambda: self._assembled(own, None))
+
+    def _assembled(self, own: HashedBytes, shared: TaskParameters | None) -> _Served:
+        backbone = self._learner.backbone
+        parameters = TaskParameters.from_bytes(own.content).to(backbone.device)
+        served = parameters if shared is None else parameters.over(shared)
+        return _Served(
+            encoder=assemble(backbone, served),
+            level=first_own_level(served, backbone.architecture),
+            num_bytes=parameters.num_parameters * backbone.dtype.itemsize + len(parameters) * _OVERHEAD_BYTES,
+        )
+
+    def _shared_body(self, after: int) -> TaskParameters | None:
+        """The shared tensors in the compute format."""
+        newest = self._ledger.read_shared(after + 1)
+        if newest is None:
+            return None
+        if self._shared is None or self._shared[0] != newest.sha256:
+            backbone = self._learner.backbone
+            read = TaskParameters.from_bytes(newest.content)
+            placed = {name: tensor.to(backbone.device, backbone.dtype) for name, tensor in read.items()}
+            self._shared = newest.sha256, TaskParameters(placed)
+        return self._shared[1]
+
+    def _below(self, served: _Served, laid_out: EvaluationSet, tests_sha256: str, after: int) -> FrozenStates:
+        self._verify_backbone(after)
+        return self._states.get(
+            (tests_sha256, served.level),
+            lambda: frozen_states(served.encoder, laid_out.batches, served.level),
+        )
+
+    def _verify_backbone(self, after: int) -> None:
+        """Forget all frozen states if the backbone's tensors are no longer those they were made from.
+
+        Training comes between two arrivals, so once per arrival is enough.
+        """
+        if self._verified is not None and self._verified[0] == after:
+            return
+        found = fingerprint(self._learner.backbone.compute)
+        if self._verified is not None and self._verified[1] != found:
+            self._states.clear()
+        self._verified = after, found
