@@ -41,6 +41,11 @@ class TokenSet:
         return len(self.labels)
 
     @property
+    def num_examples(self) -> int:
+        """What a metric is a mean over."""
+        return len(self)
+
+    @property
     def lengths(self) -> Int[Tensor, " examples"]:
         """Tokens of each example."""
         return self.offsets[1:] - self.offsets[:-1]
@@ -107,16 +112,19 @@ def encode_split(tokenizer: Any, split: Split, *, max_length: int) -> EncodedSpl
         raise UserError(
             f"--max-length is {max_length}; it must be more than the {num_special} special tokens of a text."
         )
-    with _cutting(tokenizer, max_length):
+    with cutting(tokenizer, max_length):
         return _encode(tokenizer, split)
 
 
 @contextmanager
-def _cutting(tokenizer: Any, max_length: int) -> Iterator[None]:
-    """Have the tokenizer cut and not pad, for now: the backbone's fingerprint covers its settings."""
+def cutting(tokenizer: Any, max_length: int, **options: int | str) -> Iterator[None]:
+    """Have the tokenizer cut and not pad, for now: the backbone's fingerprint covers its settings.
+
+    `options` are those of the tokenizer's `enable_truncation`.
+    """
     padding, truncation = tokenizer.padding, tokenizer.truncation
     tokenizer.no_padding()
-    tokenizer.enable_truncation(max_length)
+    tokenizer.enable_truncation(max_length, **options)
     try:
         yield
     finally:
@@ -142,7 +150,7 @@ def _encode(tokenizer: Any, split: Split) -> EncodedSplit:
         for encoding in tokenizer.encode_batch(inputs):
             ids.append(np.asarray(encoding.ids, dtype=np.int32))
             lengths.append(len(encoding.ids))
-            second.append(_second_segment(encoding, paired=split.pairs is not None))
+            second.append(second_segment(encoding, paired=split.pairs is not None))
             num_truncated += bool(encoding.overflowing)
     tokens = TokenSet(
         ids=torch.from_numpy(np.concatenate(ids)) if ids else torch.zeros(0, dtype=torch.int32),
@@ -153,6 +161,7 @@ def _encode(tokenizer: Any, split: Split) -> EncodedSplit:
     return EncodedSplit(tokens=tokens, num_truncated=num_truncated)
 
 
-def _second_segment(encoding: Any, *, paired: bool) -> int:
+def second_segment(encoding: Any, *, paired: bool) -> int:
+    """Index of the first token of segment type 1, or the number of tokens."""
     types = encoding.type_ids if paired else []
     return types.index(1) if 1 in types else len(encoding.ids)

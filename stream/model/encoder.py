@@ -116,6 +116,14 @@ def logits(encoder: Encoder, batch: Batch, dropout: Dropout = NO_DROPOUT) -> Flo
     return F.linear(pooled, *encoder.head)
 
 
+def token_logits(
+    encoder: Encoder, batch: Batch, dropout: Dropout = NO_DROPOUT
+) -> Float[Tensor, "batch length labels"]:
+    """Float32 logits of every token: head over the last hidden state; -inf at padding."""
+    found = F.linear(hidden_states(encoder, batch, dropout).float(), encoder.head.weight, encoder.head.bias)
+    return found.masked_fill(~_inside(batch).unsqueeze(-1), -torch.inf)
+
+
 def hidden_states(
     encoder: Encoder, batch: Batch, dropout: Dropout = NO_DROPOUT
 ) -> Float[Tensor, "batch length hidden"]:

@@ -14,7 +14,7 @@ from stream.model import fused
 from stream.model.backbone import MINILM, load_backbone
 from stream.model.batch import Batch
 from stream.model.bottleneck import houlsby
-from stream.model.encoder import Encoder, assemble, logits
+from stream.model.encoder import Encoder, assemble, logits, token_logits
 from stream.model.methods import fresh_parameters
 from stream.model.precision import cpu_capability
 
@@ -118,3 +118,20 @@ def test_logits_stay_close_for_fewer_rows(encoder: Encoder, examples: Batch, alo
     for rows in (1, 2, 5):
         chosen = torch.arange(rows)
         assert (logits_of(encoder, examples, chosen, 40) - alone[chosen]).abs().max() < bound
+
+
+def test_a_token_of_a_row_is_a_token(encoder: Encoder, examples: Batch) -> None:
+    """The logits of every token of a span task depend on nothing but its example either."""
+
+    def tokens_of(chosen: Tensor, length: int) -> list[Tensor]:
+        batch = Batch(token_ids=examples.token_ids[chosen, :length], lengths=examples.lengths[chosen])
+        with torch.inference_mode():
+            found = token_logits(encoder, batch)
+        return [row[:n] for row, n in zip(found, batch.lengths.tolist(), strict=True)]
+
+    alone = tokens_of(torch.arange(NUM_EXAMPLES), 32)
+    shapes = SHAPES if encoder.word.dtype is torch.bfloat16 else (*SHAPES, *SHAPES_OF_8)
+    for rows, length in shapes:
+        chosen = torch.randperm(NUM_EXAMPLES, generator=torch.Generator().manual_seed(rows))[:rows]
+        for row, tokens in zip(chosen.tolist(), tokens_of(chosen, length), strict=True):
+            assert torch.equal(tokens, alone[row]), (rows, length)

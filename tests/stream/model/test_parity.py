@@ -11,7 +11,7 @@ from torch import Tensor
 
 from stream.model.backbone import Backbone, load_backbone, minilm_folder
 from stream.model.batch import Batch
-from stream.model.encoder import assemble, hidden_states, pool
+from stream.model.encoder import assemble, hidden_states, pool, token_logits
 from tests.stream.tiny import TINY, random_head, save_model, tiny_backbone, tiny_tokens
 
 BOUND = 1e-5
@@ -181,3 +181,21 @@ def test_padding_is_not_read() -> None:
     a, b = ours(backbone, batch), ours(backbone, other)
     inside = attention_mask(batch).bool()
     assert torch.equal(a[inside], b[inside])
+
+
+def test_logits_of_every_token_agree_with_question_answering(model: Any, tmp_path: Path) -> None:
+    """Every family gives the start and end logits of `AutoModelForQuestionAnswering` with the same head."""
+    head = random_head(2, 32)
+    asked = transformers.AutoModelForQuestionAnswering.from_config(model.config).eval()
+    save_model(tmp_path, asked)
+    outputs = {"weight": asked.qa_outputs.weight, "bias": asked.qa_outputs.bias}
+    with torch.no_grad():
+        for name, tensor in outputs.items():
+            tensor.copy_(head[f"head.{name}"])
+    batch = random_batch(types=False, pad_id=model.config.pad_token_id)
+    with torch.no_grad():
+        expected = asked(input_ids=batch.token_ids, attention_mask=attention_mask(batch))
+        found = token_logits(assemble(load_backbone(str(tmp_path)), head), batch)
+    stacked = torch.stack([expected.start_logits, expected.end_logits], dim=-1)
+    assert largest_difference(found, stacked, batch) < BOUND
+    assert bool((found == -torch.inf).all(-1).eq(attention_mask(batch) == 0).all())
