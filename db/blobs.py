@@ -17,6 +17,7 @@ from db.records import Damage
 from db.rows import table_of
 from db.storage import Storage
 from db.tables import BlobRow, EvaluationRow, ParametersRow, TestSetRow
+from db.trial_tables import TrialRow
 
 TEMPORARY_SUFFIX = ".partial"
 
@@ -130,6 +131,8 @@ def delete_unreferenced(connection: Connection, hashes: Iterable[str]) -> tuple[
             exists().where(ParametersRow.learned_predictions_sha256 == sha256),
             exists().where(TestSetRow.sha256 == sha256),
             exists().where(EvaluationRow.predictions_sha256 == sha256),
+            exists().where(TrialRow.sha256 == sha256, TrialRow.removed_at.is_(None)),
+            exists().where(TrialRow.predictions_sha256 == sha256),
         )
         gone = connection.execute(
             delete(table_of(BlobRow)).where(BlobRow.sha256 == sha256, ~kept).returning(BlobRow.path)

@@ -1,4 +1,4 @@
-"""A database of an older schema, read as it is: temporary views add the columns that came since.
+"""A database of an older schema, read as it is: temporary views add the columns and tables that came since.
 
 A view in a connection's temporary schema hides the table of its name. Nothing in the file changes, so an
 archived run can be verified, and a process of the older program may go on writing meanwhile.
@@ -7,19 +7,32 @@ archived run can be verified, and a process of the older program may go on writi
 import sqlite3
 from collections.abc import Mapping
 
+from db.tables import Base
+from db.trial_tables import TrialCheckpointRow, TrialRow
+
 ADDED_SINCE: Mapping[str, Mapping[str, str]] = {
     "0001": {
         "runs": "'stream' AS regime",
         "tasks": "NULL AS paper_no_bert, NULL AS paper_variable_fine_tuning",
     },
+    "0002": {},
 }
 """Columns, as SQL by table, that a revision lacks; revisions that are not listed must be migrated first."""
+TABLES_SINCE: Mapping[str, tuple[type[Base], ...]] = {
+    "0001": (TrialRow, TrialCheckpointRow),
+    "0002": (TrialRow, TrialCheckpointRow),
+}
+"""Tables that a revision lacks; they are read as empty."""
 
 
 def show_as_newest(connection: sqlite3.Connection) -> None:
     """Let queries of the newest schema work on this connection to an older one."""
-    for table, columns in ADDED_SINCE.get(_revision(connection) or "", {}).items():
+    revision = _revision(connection) or ""
+    for table, columns in ADDED_SINCE.get(revision, {}).items():
         connection.execute(f"CREATE TEMP VIEW {table} AS SELECT *, {columns} FROM main.{table}")
+    for model in TABLES_SINCE.get(revision, ()):
+        columns = ", ".join(f"NULL AS {column.name}" for column in model.__table__.columns)
+        connection.execute(f"CREATE TEMP VIEW {model.__tablename__} AS SELECT {columns} WHERE 0")
 
 
 def _revision(connection: sqlite3.Connection) -> str | None:

@@ -7,7 +7,7 @@ who could compute it too.
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import Field, fields, replace
+from dataclasses import Field, asdict, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from math import isnan, nan
@@ -31,6 +31,7 @@ from db.records import (
     TaskRecord,
 )
 from db.tables import Base
+from db.trial_records import TrialCheckpoint, TrialRecord, TrialStatus
 
 RecordType = TypeVar("RecordType")
 Row = Mapping[Any, Any]
@@ -103,6 +104,12 @@ def encode_evaluation(record: EvaluationRecord) -> dict[str, Any]:
     """Return the columns of an evaluation, without run and digest."""
     values = encode(record)
     return {"after_position": values.pop("after"), "on_position": values.pop("on"), **values}
+
+
+def encode_trial(record: TrialRecord) -> dict[str, Any]:
+    """Return the columns of a trial, without run and digest."""
+    history = stored_json([asdict(epoch) for epoch in record.history])
+    return encode(replace(record, history=())) | {"seed": str(record.seed), "history": history}
 
 
 def row_digest(table: Table, run: str, values: Row) -> bytes:
@@ -217,6 +224,27 @@ def decode_evaluation(row: Row) -> EvaluationRecord:
             "secondary": json.loads(row["secondary"]),
         }
     )
+
+
+def decode_trial(row: Row) -> TrialRecord:
+    """Return the trial of a row."""
+    return TrialRecord(
+        **_own(row, TrialRecord)
+        | {
+            "seed": int(row["seed"]),
+            "options": json.loads(row["options"]),
+            "status": TrialStatus(row["status"]),
+            "history": tuple(EpochRecord(**epoch) for epoch in json.loads(row["history"])),
+            "valid": None if row["best_epoch"] is None else _number(row["valid"]),
+            "notes": tuple(json.loads(row["notes"])),
+            "removed_at": _moment(row["removed_at"]),
+        }
+    )
+
+
+def decode_trial_checkpoint(row: Row) -> TrialCheckpoint:
+    """Return the checkpoint of a trial, with the path as stored."""
+    return TrialCheckpoint(**_own(row, TrialCheckpoint))
 
 
 def decode_checkpoint(row: Row) -> CheckpointRecord:

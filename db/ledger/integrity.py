@@ -10,6 +10,7 @@ from db.ledger.part import LedgerPart
 from db.records import Damage
 from db.rows import Row, row_digest, table_of
 from db.tables import EvaluationRow, ParametersRow, TestSetRow
+from db.trial_tables import TrialRow
 
 ROWS_PER_TRANSACTION = 10_000
 
@@ -18,7 +19,7 @@ class Integrity(LedgerPart):
     """What can be proven from the database alone."""
 
     def check_rows(self, limit: int = 10) -> tuple[Damage, ...]:
-        """Recompute the digest of every row of parameters and evaluations, and name those that were edited.
+        """Recompute the digest of every row of parameters, trials and evaluations; name those edited.
 
         The digests protect against accidents: who edits on purpose can compute them too. A deleted row is not
         seen here; the completeness of the accuracy matrix shows it.
@@ -30,7 +31,7 @@ class Integrity(LedgerPart):
             The damaged rows in order of the tables' keys; empty when all are as recorded.
         """
         found: list[Damage] = []
-        for table in (table_of(ParametersRow), table_of(EvaluationRow)):
+        for table in map(table_of, (ParametersRow, TrialRow, EvaluationRow)):
             for damage in self._damaged_rows(table):
                 found.append(damage)
                 if len(found) >= limit:
@@ -61,6 +62,9 @@ class Integrity(LedgerPart):
         if "on_position" in row:
             position = row["on_position"]
             what = f"evaluation row (after {row['after_position']}, on {position}, {row['split']})"
+        elif "recipe_sha256" in row and "owner" not in row:
+            position = row["position"]
+            what = f"row of trial {row['number']}"
         else:
             position = row["position"]
             what = f"row of {row['owner']} parameters"
@@ -74,7 +78,7 @@ class Integrity(LedgerPart):
             limit: stop after so many.
 
         Returns:
-            The damaged blobs: parameters, test splits, predictions, each in order of position.
+            The damaged blobs: parameters, test splits, predictions, trials, each in order of position.
         """
         found: list[Damage] = []
         checked: set[str] = set()
@@ -117,9 +121,25 @@ class Integrity(LedgerPart):
                 .distinct()
                 .order_by(measured.on_position)
             ).all()
+            trials = connection.execute(
+                select(
+                    TrialRow.position,
+                    TrialRow.number,
+                    TrialRow.sha256,
+                    TrialRow.predictions_sha256,
+                    TrialRow.removed_at,
+                )
+                .where(TrialRow.run_id == self.run_id)
+                .order_by(TrialRow.position, TrialRow.number)
+            ).all()
         yield from (
             (row.position, f"{row.owner} parameters", row.sha256) for row in parameters if not row.removed_at
         )
         yield from ((row.position, f"{row.split} split", row.sha256) for row in splits)
         yield from ((row.position, "predictions", row.learned_predictions_sha256) for row in parameters)
         yield from ((row.on_position, "predictions", row.predictions_sha256) for row in predictions)
+        for row in trials:
+            if row.sha256 and not row.removed_at:
+                yield row.position, f"parameters of trial {row.number}", row.sha256
+            if row.predictions_sha256:
+                yield row.position, f"predictions of trial {row.number}", row.predictions_sha256

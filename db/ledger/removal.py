@@ -4,21 +4,22 @@ from sqlalchemy import Connection, delete, select, update
 
 from db.blobs import delete_unreferenced, unlink_deleted
 from db.errors import ConflictError
-from db.ledger.part import LedgerPart
+from db.ledger.trial_checkpoints import TrialCheckpointRows
 from db.records import Owner
 from db.rows import now, table_of
 from db.tables import CheckpointRow, ParametersRow, TaskRow, TestSetRow
+from db.trial_tables import TrialCheckpointRow, TrialRow
 
 
-class Removal(LedgerPart):
+class Removal(TrialCheckpointRows):
     """What was forgotten on purpose."""
 
     def remove(self, position: int) -> None:
         """Remove the task at a position; no other task's bytes are touched. Repeating it is allowed.
 
-        The rows of the task and of its own parameters are marked, its test splits and checkpoint are deleted,
-        and so are the blobs that nothing else refers to. Evaluations with their predictions are kept, and
-        shared parameters too: they belong to the stream.
+        The rows of the task, of its trials and of its own parameters are marked, its test splits and
+        checkpoints are deleted, and so are the blobs that nothing else refers to. Evaluations with their
+        predictions are kept, and shared parameters too: they belong to the stream.
 
         Args:
             position: the task's position.
@@ -31,6 +32,7 @@ class Removal(LedgerPart):
                 return
             paths = delete_unreferenced(connection, self._release(connection, position))
         unlink_deleted(self.storage, paths)
+        self.unlink_unused_trial_checkpoints()
 
     def _mark(self, connection: Connection, position: int) -> bool:
         """Mark the rows and return whether they were not marked before."""
@@ -60,4 +62,17 @@ class Removal(LedgerPart):
                 CheckpointRow.run_id == self.run_id, CheckpointRow.position == position
             )
         )
-        return hashes
+        return hashes + self._release_trials(connection, position)
+
+    def _release_trials(self, connection: Connection, position: int) -> list[str]:
+        """Let go of the tensors of the task's trials and return their hashes."""
+        at = (TrialRow.run_id == self.run_id, TrialRow.position == position)
+        hashes = connection.execute(select(TrialRow.sha256).where(*at, TrialRow.sha256.is_not(None)))
+        found = [sha256 for sha256 in hashes.scalars() if sha256 is not None]
+        connection.execute(update(table_of(TrialRow)).where(*at).values(removed_at=now()))
+        connection.execute(
+            delete(table_of(TrialCheckpointRow)).where(
+                TrialCheckpointRow.run_id == self.run_id, TrialCheckpointRow.position == position
+            )
+        )
+        return found

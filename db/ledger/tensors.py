@@ -9,7 +9,7 @@ from db.errors import ConflictError
 from db.ledger.checkpoints import CheckpointRows
 from db.records import HashedBytes, Owner, ParametersRecord
 from db.rows import decode_parameters, encode_parameters, row_digest, table_of
-from db.tables import CheckpointRow, ParametersRow, RunRow, TaskRow
+from db.tables import CheckpointRow, ParametersRow, TaskRow
 
 
 class ParameterRows(CheckpointRows):
@@ -156,31 +156,6 @@ class ParameterRows(CheckpointRows):
             if newest is None:
                 return None
             return newest.position, self._hashed(connection, newest.sha256, newest.position, Owner.SHARED)
-
-    def find_recipe(self, recipe_sha256: str) -> tuple[ParametersRecord, str] | None:
-        """Return own parameters that some run of the database learned by this recipe, and the run's name.
-
-        Args:
-            recipe_sha256: hash over data fingerprint, seed, method and configuration.
-
-        Raises:
-            DamageError: the row cannot be read.
-        """
-        query = (
-            select(table_of(ParametersRow), RunRow.name.label("run_name"))
-            .join(RunRow, RunRow.id == ParametersRow.run_id)
-            .where(
-                ParametersRow.recipe_sha256 == recipe_sha256,
-                ParametersRow.owner == Owner.OWN.value,
-                ParametersRow.removed_at.is_(None),
-            )
-            .order_by(ParametersRow.run_id, ParametersRow.position)
-        )
-        with self.storage.reading() as connection:
-            row = connection.execute(query.limit(1)).mappings().first()
-        return (
-            None if row is None else (self.decoded(decode_parameters, row, "parameters row"), row["run_name"])
-        )
 
     def _at(self, position: int, owner: Owner) -> tuple[ColumnElement[bool], ...]:
         return (

@@ -186,14 +186,6 @@ class TestParameters:
             ledger.record_parameters([(parameters(0, b"new", b"p"), b"new")], b"p")
         assert ledger.parameters_content(0) == content_of(0)
 
-    def test_a_recipe_is_found_in_any_run(self, database: Database) -> None:
-        """Parameters learned by the same recipe are found whichever run learned them."""
-        learn(database.create_run(new_run("other")), 0)
-        ledger = database.create_run(new_run())
-        found = ledger.find_recipe(sha256_of(b"recipe 0"))
-        assert found == (parameters(0, content_of(0), predictions_of(0)), "other")
-        assert ledger.find_recipe("0" * 64) is None
-
 
 class TestEvaluations:
     """What was measured."""
