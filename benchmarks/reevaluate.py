@@ -12,6 +12,7 @@ from benchmarks.result import Figure, Result, interleaved, ratios
 from db import write_file_durably
 from stream.learning.encoding import TokenSet
 from stream.learning.evaluation import EVALUATION_BATCH, evaluate, make_plan
+from stream.learning.objectives import BY_ACCURACY
 from stream.model.backbone import MINILM, Backbone, load_backbone
 from stream.model.bottleneck import default_adapter_size, houlsby
 from stream.model.methods import fresh_parameters
@@ -64,7 +65,7 @@ def _ours(backbone: Backbone, path: Path, sets: list[TokenSet]) -> float:
     started = time.perf_counter()
     for tokens in sets:
         parameters = TaskParameters.from_bytes(path.read_bytes())
-        evaluate(backbone, parameters, tokens, metric="accuracy", plan=make_plan(tokens, backbone))
+        evaluate(backbone, parameters, tokens, scoring=BY_ACCURACY, plan=make_plan(tokens, backbone))
     return sum(tokens.num_tokens for tokens in sets) / (time.perf_counter() - started)
 
 

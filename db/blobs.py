@@ -16,7 +16,7 @@ from db.errors import DamageError
 from db.records import Damage
 from db.rows import table_of
 from db.storage import Storage
-from db.tables import BlobRow, EvaluationRow, ParametersRow, TestSetRow
+from db.tables import BlobRow, EvaluationRow, LearnedSplitRow, ParametersRow, TestSetRow
 from db.trial_tables import TrialRow
 
 TEMPORARY_SUFFIX = ".partial"
@@ -133,6 +133,7 @@ def delete_unreferenced(connection: Connection, hashes: Iterable[str]) -> tuple[
             exists().where(EvaluationRow.predictions_sha256 == sha256),
             exists().where(TrialRow.sha256 == sha256, TrialRow.removed_at.is_(None)),
             exists().where(TrialRow.predictions_sha256 == sha256),
+            exists().where(LearnedSplitRow.predictions_sha256 == sha256),
         )
         gone = connection.execute(
             delete(table_of(BlobRow)).where(BlobRow.sha256 == sha256, ~kept).returning(BlobRow.path)

@@ -7,20 +7,24 @@ archived run can be verified, and a process of the older program may go on writi
 import sqlite3
 from collections.abc import Mapping
 
-from db.tables import Base
+from db.tables import Base, LearnedSplitRow
 from db.trial_tables import TrialCheckpointRow, TrialRow
 
+_PAPER = "NULL AS paper_no_bert, NULL AS paper_variable_fine_tuning"
+_KIND = "'classification' AS kind, '[]' AS secondary, '{}' AS published"
 ADDED_SINCE: Mapping[str, Mapping[str, str]] = {
     "0001": {
         "runs": "'stream' AS regime",
-        "tasks": "NULL AS paper_no_bert, NULL AS paper_variable_fine_tuning",
+        "tasks": f"{_PAPER}, {_KIND}",
     },
-    "0002": {},
+    "0002": {"tasks": _KIND},
+    "0003": {"tasks": _KIND},
 }
 """Columns, as SQL by table, that a revision lacks; revisions that are not listed must be migrated first."""
 TABLES_SINCE: Mapping[str, tuple[type[Base], ...]] = {
-    "0001": (TrialRow, TrialCheckpointRow),
-    "0002": (TrialRow, TrialCheckpointRow),
+    "0001": (TrialRow, TrialCheckpointRow, LearnedSplitRow),
+    "0002": (TrialRow, TrialCheckpointRow, LearnedSplitRow),
+    "0003": (LearnedSplitRow,),
 }
 """Tables that a revision lacks; they are read as empty."""
 

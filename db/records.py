@@ -10,6 +10,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+MAIN_SPLIT = "test"
+"""The test split whose metric is R[after, on]."""
+
 
 class RunStatus(StrEnum):
     """State of a run as a reader sees it; `interrupted` is also derived when the process holding it died."""
@@ -113,6 +116,12 @@ class TaskRecord:
     paper_no_bert: float | None = None
     """The paper's best pipeline without BERT (Table 2); None as well where it was not recorded yet."""
     paper_variable_fine_tuning: float | None = None
+    kind: str = "classification"
+    """What is predicted; older records of pair tasks say classification, which is judged alike."""
+    secondary: tuple[str, ...] = ()
+    """Names of further metrics."""
+    published: Mapping[str, Any] = field(default_factory=dict)
+    """Figures of others on another model or test set; JSON-serialisable, empty where there are none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,9 +134,9 @@ class EpochRecord:
     epoch: int
     """0-based."""
     train_loss: float
-    """Mean cross-entropy in nats."""
-    valid: float
-    """Validation metric."""
+    """Mean loss: cross-entropy in nats, or squared error."""
+    valid: float | None
+    """Validation metric; None where it is undefined."""
     learning_rate: float
     """At the end of the epoch."""
     num_tokens: int
@@ -164,10 +173,10 @@ class ParametersRecord:
     reads_backbone: bool
     """Whether a task served with these tensors still reads any tensor of the backbone."""
     best_epoch: int
-    valid: float
-    """Validation metric of the best epoch."""
-    learned_value: float
-    """Test metric of the parameters in memory right after training."""
+    valid: float | None
+    """Validation metric of the best epoch; None where it is undefined."""
+    learned_value: float | None
+    """Test metric of the parameters in memory right after training; None where it is undefined."""
     learned_logits_sha256: str
     learned_predictions_sha256: str
     plan_sha256: str
@@ -179,6 +188,34 @@ class ParametersRecord:
     removed_at: datetime | None = None
     """When the task was removed; the tensors are gone then, and the row is kept as evidence."""
 
+    @property
+    def main_split(self) -> "LearnedSplit":
+        """What the main test split gave in memory."""
+        return LearnedSplit(
+            position=self.position,
+            split=MAIN_SPLIT,
+            value=self.learned_value,
+            logits_sha256=self.learned_logits_sha256,
+            predictions_sha256=self.learned_predictions_sha256,
+            plan_sha256=self.plan_sha256,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LearnedSplit:
+    """What one test split of a task gave in memory right after training.
+
+    That of the main split stands in the row of the own parameters, those of further splits in rows of their
+    own.
+    """
+
+    position: int
+    split: str
+    value: float | None
+    logits_sha256: str
+    predictions_sha256: str
+    plan_sha256: str
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EvaluationRecord:
@@ -188,7 +225,8 @@ class EvaluationRecord:
     on: int
     split: str
     metric: str
-    value: float
+    value: float | None
+    """None where the metric is undefined."""
     logits_sha256: str
     predictions_sha256: str
     plan_sha256: str
@@ -196,7 +234,8 @@ class EvaluationRecord:
     """Predictions that differ from those right after the task was learned."""
     num_examples: int
     seconds: float
-    secondary: Mapping[str, float] = field(default_factory=dict)
+    secondary: Mapping[str, float | None] = field(default_factory=dict)
+    """Further metrics by name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,6 +21,7 @@ from db.records import (
     Damage,
     EpochRecord,
     EvaluationRecord,
+    LearnedSplit,
     Owner,
     ParameterCounts,
     ParametersRecord,
@@ -184,6 +185,8 @@ def decode_task(row: Row) -> TaskRecord:
         **_own(row, TaskRecord)
         | {
             "labels": tuple(json.loads(row["labels"])),
+            "secondary": tuple(json.loads(row["secondary"])),
+            "published": json.loads(row["published"]),
             "notes": tuple(json.loads(row["notes"])),
             "seed": int(row["seed"]),
             "removed_at": _moment(row["removed_at"]),
@@ -193,8 +196,7 @@ def decode_task(row: Row) -> TaskRecord:
 
 def decode_epoch(row: Row) -> EpochRecord:
     """Return the epoch of a row."""
-    undefined = {"train_loss": _number(row["train_loss"]), "valid": _number(row["valid"])}
-    return EpochRecord(**_own(row, EpochRecord) | undefined)
+    return EpochRecord(**_own(row, EpochRecord) | {"train_loss": _number(row["train_loss"])})
 
 
 def decode_parameters(row: Row) -> ParametersRecord:
@@ -205,12 +207,15 @@ def decode_parameters(row: Row) -> ParametersRecord:
         | {
             "owner": Owner(row["owner"]),
             "counts": ParameterCounts(**counts),
-            "valid": _number(row["valid"]),
-            "learned_value": _number(row["learned_value"]),
             "notes": tuple(json.loads(row["notes"])),
             "removed_at": _moment(row["removed_at"]),
         }
     )
+
+
+def decode_learned_split(row: Row) -> LearnedSplit:
+    """Return what a further split gave when its task was learned."""
+    return LearnedSplit(**_own(row, LearnedSplit))
 
 
 def decode_evaluation(row: Row) -> EvaluationRecord:
@@ -220,7 +225,6 @@ def decode_evaluation(row: Row) -> EvaluationRecord:
         | {
             "after": row["after_position"],
             "on": row["on_position"],
-            "value": _number(row["value"]),
             "secondary": json.loads(row["secondary"]),
         }
     )

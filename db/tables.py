@@ -111,6 +111,9 @@ class TaskRow(Base):
     removed_at: Mapped[str | None]
     paper_no_bert: Mapped[float | None]
     paper_variable_fine_tuning: Mapped[float | None]
+    kind: Mapped[str] = mapped_column(server_default="classification")
+    secondary: Mapped[str] = mapped_column(server_default="[]")
+    published: Mapped[str] = mapped_column(server_default="{}")
 
 
 def _task_key(column: str = "position") -> ForeignKeyConstraint:
@@ -178,6 +181,22 @@ class ParametersRow(Base):
     num_trained: Mapped[int]
     notes: Mapped[str]
     removed_at: Mapped[str | None]
+    row_sha256: Mapped[bytes] = mapped_column(LargeBinary(ROW_DIGEST_BYTES))
+
+
+class LearnedSplitRow(Base):
+    """What a further test split gave in memory; that of the main split stands in `parameters`."""
+
+    __tablename__ = "learned_splits"
+    __table_args__ = (_task_key(), Index(None, "predictions_sha256"))
+
+    run_id: Mapped[int] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    split: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[float | None]
+    logits_sha256: Mapped[str]
+    predictions_sha256: Mapped[str] = mapped_column(ForeignKey("blobs.sha256"))
+    plan_sha256: Mapped[str] = mapped_column(ForeignKey("plans.sha256"))
     row_sha256: Mapped[bytes] = mapped_column(LargeBinary(ROW_DIGEST_BYTES))
 
 

@@ -23,18 +23,22 @@ from stream.learning.budget import SearchBudget
 from stream.learning.joint import learn_together
 from stream.learning.learner import Learner
 from stream.learning.no_bert import SearchedPipeline, search_pipelines
-from stream.metrics import METRICS, Evaluation, predictions_from_bytes
+from stream.metrics import Evaluation
 from stream.recording import (
     LedgerCheckpoints,
     evaluation_record,
+    further_splits,
     observer,
     record_learned,
+    record_test_sets,
     task_record,
 )
 from stream.results import RunResults, comparison, load_results, task_result
 from stream.scheduler import Arrival, TaskStream, task_seed
 from stream.serving import TaskServer
-from stream.simulator import learned_record, reevaluate, stored_task
+from stream.simulator import reevaluate, stored_task
+from stream.task_metrics import CLASS_METRICS, predictions_from_bytes
+from tasks.task import MAIN_SPLIT, Task
 
 Scores = Float32[np.ndarray, "examples labels"]
 SEARCH_BUDGET = SearchBudget()
@@ -52,9 +56,7 @@ def learn_jointly(stream: TaskStream, learner: Learner, ledger: Ledger, display:
     if not ledger.has_parameters(0):
         _train_jointly(arrivals, stream.run_seed, learner, ledger, display)
     last = arrivals[-1].position
-    reevaluate(
-        TaskServer(learner, ledger), ledger, display, after=last, served=[a.position for a in arrivals]
-    )
+    reevaluate(TaskServer(learner, ledger), ledger, display, after=last, splits=ledger.learned_splits())
     ledger.set_status(RunStatus.FINISHED)
     return load_results(ledger)
 
@@ -70,7 +72,7 @@ def _train_jointly(
     prepared = [learner.prepare(arrival.task) for arrival in arrivals]
     for arrival, task in zip(arrivals, prepared, strict=True):
         ledger.record_task(task_record(arrival, task.truncated_fraction))
-        ledger.record_test_set(arrival.position, "test", task.test.tokens.to_bytes())
+        record_test_sets(arrival.position, task.tests, ledger)
     learned = learn_together(
         learner,
         prepared,
@@ -104,8 +106,8 @@ def learn_separately(stream: TaskStream, learner: Learner, ledger: Ledger, displ
         stored = stored_task(ledger, arrival)
         point = growth.add(stored)
         if not known:
-            value = ledger.evaluations(after=position, on=position)[0].value
-            display.arrival_finished(task_result(ledger.task(position), stored, value), point)
+            diagonal = ledger.evaluations(after=position, on=position)
+            display.arrival_finished(task_result(ledger.task(position), stored, diagonal), point)
     ledger.set_status(RunStatus.FINISHED)
     return load_results(ledger)
 
@@ -117,32 +119,41 @@ def _search(arrival: Arrival, learner: Learner, ledger: Ledger, display: Display
     if not ledger.has_parameters(position):
         found = search_pipelines(task, budget=SEARCH_BUDGET, seed=arrival.seed)
         plan = _plan()
-        evaluation = _evaluation(arrival, found.scores, plan.sha256)
+        tests = {name: _evaluation(task, name, own, plan.sha256) for name, own in found.scores.items()}
         ledger.record_plan(plan)
         content = pipeline_bytes(found)
         identity = learner.recipe_identity(task, arrival.seed)
+        record = _pipeline_record(arrival, found, tests[MAIN_SPLIT], content, identity)
         ledger.record_parameters(
-            [(_pipeline_record(arrival, found, evaluation, content, identity), content)],
-            evaluation.predictions,
+            [(record, content)], tests[MAIN_SPLIT].predictions, further_splits(position, tests)
         )
     scores = stored_scores(ledger.parameters_content(position))
-    evaluation = _evaluation(arrival, scores, learned_record(ledger, position).plan_sha256)
-    record = evaluation_record(evaluation, after=position, on=position, num_changed=0)
-    ledger.record_evaluation(record, evaluation.predictions)
-    display.task_evaluated(comparison(record, learned_record(ledger, position)))
+    for learned in reversed(ledger.learned_splits(position)):  # the main split's row says that all are there
+        if not ledger.has_evaluation(after=position, on=position, split=learned.split):
+            evaluation = _evaluation(task, learned.split, scores[learned.split], learned.plan_sha256)
+            cell = evaluation_record(
+                evaluation, after=position, on=position, num_changed=0, split=learned.split
+            )
+            ledger.record_evaluation(cell, evaluation.predictions)
+            display.task_evaluated(comparison(cell, learned))
 
 
 def pipeline_bytes(found: SearchedPipeline) -> bytes:
-    """One safetensors blob: the scores on the test split, and the pipeline's description as metadata."""
+    """One safetensors blob: the scores on each test split, and the pipeline's description as metadata."""
     description = json.dumps(dict(found.description), sort_keys=True)
-    content: bytes = safetensors.numpy.save({"scores": found.scores}, metadata={"pipeline": description})
+    scores = {_scores_name(split): own for split, own in found.scores.items()}
+    content: bytes = safetensors.numpy.save(scores, metadata={"pipeline": description})
     return content
 
 
-def stored_scores(content: bytes) -> Scores:
-    """The scores of a blob written by `pipeline_bytes`."""
-    scores: Scores = safetensors.numpy.load(content)["scores"]
-    return scores
+def stored_scores(content: bytes) -> dict[str, Scores]:
+    """The scores of a blob written by `pipeline_bytes`, by test split."""
+    found: dict[str, Scores] = safetensors.numpy.load(content)
+    return {name.removeprefix("scores.") if "." in name else MAIN_SPLIT: own for name, own in found.items()}
+
+
+def _scores_name(split: str) -> str:
+    return "scores" if split == MAIN_SPLIT else f"scores.{split}"
 
 
 def score_digests(scores: Scores) -> tuple[str, str]:
@@ -156,13 +167,15 @@ def _predictions(scores: Scores) -> bytes:
     return classes
 
 
-def _evaluation(arrival: Arrival, scores: Scores, plan_sha256: str) -> Evaluation:
-    started, task = time.perf_counter(), arrival.task
+def _evaluation(task: Task, split: str, scores: Scores, plan_sha256: str) -> Evaluation:
+    started = time.perf_counter()
     predictions = _predictions(scores)
     logits_sha256, predictions_sha256 = score_digests(scores)
+    classes, labels = predictions_from_bytes(predictions), np.asarray(task.tests[split].labels)
     return Evaluation(
         metric=task.metric,
-        value=METRICS[task.metric](predictions_from_bytes(predictions), np.asarray(task.test.labels)),
+        value=CLASS_METRICS[task.metric](classes, labels),
+        secondary={name: CLASS_METRICS[name](classes, labels) for name in task.secondary},
         num_examples=len(scores),
         logits_sha256=logits_sha256,
         predictions_sha256=predictions_sha256,

@@ -5,17 +5,12 @@ triangle exists: a task has no head before it arrives. An unknown cell is None, 
 needs it; nothing here answers 0 for what was not measured. No torch in this module.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 import numpy as np
-from jaxtyping import Int
 
 from db.records import Regime
-
-Classes = Int[np.ndarray, "_"]
-"""Class index of each example."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,79 +18,20 @@ class Evaluation:
     """One evaluation of one task, with the digests that prove it equal to another one."""
 
     metric: str
-    value: float
+    value: float | None
+    """The main metric; None where it is undefined, such as a correlation of equal scores."""
     num_examples: int
     logits_sha256: str
     """SHA-256 over the float32 logits, little-endian, C order [num_examples, num_labels]."""
     predictions_sha256: str
     """SHA-256 over `predictions`."""
     predictions: bytes = field(repr=False)
-    """Predicted class of each example, little-endian int32."""
+    """What was predicted, as the task's objective stores it: classes as int32, scores as float32."""
     plan_sha256: str
     """Digests are comparable only where the evaluation plans are the same."""
     seconds: float
-    secondary: Mapping[str, float] = field(default_factory=dict)
+    secondary: Mapping[str, float | None] = field(default_factory=dict)
     """Further metrics by name."""
-
-
-def predictions_from_bytes(content: bytes) -> Classes:
-    """Return predicted classes from the form they are stored in (little-endian int32)."""
-    return np.frombuffer(content, dtype="<i4")
-
-
-def num_changed(before: bytes, now: bytes) -> int:
-    """Count the examples whose predicted class differs; both are little-endian int32.
-
-    Raises ValueError where the numbers of examples differ.
-    """
-    old, new = predictions_from_bytes(before), predictions_from_bytes(now)
-    _check_lengths(old, new)
-    return int(np.count_nonzero(old != new))
-
-
-def accuracy(predictions: Classes, labels: Classes) -> float:
-    """Return the fraction of examples whose predicted class is the label.
-
-    Raises ValueError where there are no examples or the lengths differ.
-    """
-    _check_lengths(predictions, labels)
-    return float(np.mean(predictions == labels))
-
-
-def macro_f1(predictions: Classes, labels: Classes) -> float:
-    """Return the mean of F1 = 2 tp / (2 tp + fp + fn) over the classes that occur in either argument.
-
-    Raises ValueError where there are no examples or the lengths differ.
-    """
-    _check_lengths(predictions, labels)
-    num_classes = int(max(predictions.max(), labels.max())) + 1
-    hits = np.bincount(labels[predictions == labels], minlength=num_classes)
-    marked = np.bincount(predictions, minlength=num_classes) + np.bincount(labels, minlength=num_classes)
-    return float(np.mean(2 * hits[marked > 0] / marked[marked > 0]))
-
-
-METRICS: Mapping[str, Callable[[Classes, Classes], float]] = MappingProxyType(
-    {"accuracy": accuracy, "macro_f1": macro_f1}
-)
-"""Metrics of a task by name; each takes (predictions, labels) and answers a fraction 0-1."""
-
-
-def negative_flip_rate(before: Classes, now: Classes, labels: Classes) -> float:
-    """Return |right before and wrong now| / N (Yan et al. 2021, "Positive-Congruent Training").
-
-    It is stricter than equal accuracy, in which two flips can cancel.
-    Raises ValueError where there are no examples or the lengths differ.
-    """
-    _check_lengths(before, labels)
-    _check_lengths(now, labels)
-    return float(np.mean((before == labels) & (now != labels)))
-
-
-def _check_lengths(first: Classes, second: Classes) -> None:
-    if len(first) != len(second):
-        raise ValueError(f"got {len(first)} and {len(second)} examples; both must be of the same split")
-    if not len(first):
-        raise ValueError("got no examples; a metric needs at least one")
 
 
 WHY_NO_FORGETTING: Mapping[Regime, str] = {
@@ -105,6 +41,8 @@ WHY_NO_FORGETTING: Mapping[Regime, str] = {
 """Why forgetting is undefined outside a stream."""
 WHY_NO_FORWARD_TRANSFER = "undefined: a task has no head before it arrives, so R[on - 1, on] does not exist"
 """The reason that stands beside the empty forward transfer."""
+WHY_UNDEFINED = "undefined: a correlation needs predictions that differ"
+"""Why a value may be empty although the task was evaluated."""
 KINDS_OF_DATA = ("real", "partial", "simulated")
 """Kinds of tasks whose values are never averaged together, in the order they are shown."""
 
@@ -131,9 +69,9 @@ class AccuracyMatrix:
 
     @classmethod
     def from_cells(
-        cls, names: Sequence[str] | int, cells: Mapping[tuple[int, int], float] | None = None
+        cls, names: Sequence[str] | int, cells: Mapping[tuple[int, int], float | None] | None = None
     ) -> "AccuracyMatrix":
-        """Build a matrix from its known cells {(after, on): value}.
+        """Build a matrix from its measured cells {(after, on): value}; None is an undefined metric.
 
         `names` may be a number of tasks; they are then called "0", "1", ...
         Raises ValueError for a cell outside the lower triangle and for a value that is not finite.

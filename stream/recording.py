@@ -5,7 +5,7 @@ The loop and the baselines beside it record in the same words.
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,19 +14,23 @@ from db.records import (
     CheckpointRecord,
     EpochRecord,
     EvaluationRecord,
+    LearnedSplit,
     Owner,
     ParametersRecord,
     PlanRecord,
     TaskRecord,
 )
 from stream.display.protocol import Display, TrainingProgress
+from stream.learning.encoding import TokenSet
 from stream.learning.evaluation import EvaluationPlan
 from stream.learning.learner import Learned, Learner
+from stream.learning.objectives import scoring_of
 from stream.learning.training import Observer, StepProgress
 from stream.metrics import Evaluation
 from stream.model.methods import count_tensors
 from stream.model.parameters import TaskParameters
 from stream.scheduler import Arrival
+from tasks.task import MAIN_SPLIT
 
 _HEARTBEAT_SECONDS = 5.0
 
@@ -105,6 +109,9 @@ def task_record(arrival: Arrival, truncated_fraction: float) -> TaskRecord:
         fingerprint=task.fingerprint,
         truncated_fraction=truncated_fraction,
         metric=task.metric,
+        kind=task.kind.value,
+        secondary=task.secondary,
+        published={} if task.published is None else asdict(task.published),
         paper_adapters=task.paper.adapters if task.paper else None,
         paper_fine_tuning=task.paper.fine_tuning if task.paper else None,
         paper_no_bert=task.paper.no_bert if task.paper else None,
@@ -120,12 +127,13 @@ def _parameters_record(
 ) -> tuple[ParametersRecord, bytes]:
     """Tensors that an arrival learned as they are stored: their record and their bytes."""
     content = tensors.to_bytes()
+    num_outputs = scoring_of(arrival.task).objective.num_outputs(len(arrival.task.labels))
     record = ParametersRecord(
         position=arrival.position,
         owner=owner,
         sha256=hashlib.sha256(content).hexdigest(),
         recipe_sha256=learned.recipe_sha256,
-        counts=count_tensors(TaskParameters.from_bytes(content), learner.sites(len(arrival.task.labels))),
+        counts=count_tensors(TaskParameters.from_bytes(content), learner.sites(num_outputs)),
         num_bytes=len(content),
         reads_backbone=learner.method.reads_backbone(learner.backbone.architecture),
         best_epoch=learned.best_epoch,
@@ -142,8 +150,9 @@ def _parameters_record(
 
 
 def record_learned(arrival: Arrival, learned: Learned, learner: Learner, ledger: Ledger) -> None:
-    """Commit what an arrival learned: its plan, its tensors and the predictions they gave in memory."""
-    ledger.record_plan(plan_record(learned.plan))
+    """Commit what an arrival learned: its plans, its tensors and the predictions they gave in memory."""
+    for found in learned.tests.values():
+        ledger.record_plan(plan_record(found.plan))
     ledger.record_parameters(
         [
             _parameters_record(arrival, owner, tensors, learned, learner)
@@ -151,15 +160,45 @@ def record_learned(arrival: Arrival, learned: Learned, learner: Learner, ledger:
             if tensors
         ],
         learned.evaluation.predictions,
+        further_splits(arrival.position, {name: one.evaluation for name, one in learned.tests.items()}),
     )
 
 
-def evaluation_record(evaluation: Evaluation, *, after: int, on: int, num_changed: int) -> EvaluationRecord:
-    """One cell R[after, on] as it is stored."""
+def record_test_sets(position: int, tests: Mapping[str, TokenSet], ledger: Ledger) -> None:
+    """Commit the tokens and gold answers of every test split."""
+    for name, tokens in tests.items():
+        ledger.record_test_set(position, name, tokens.to_bytes())
+
+
+def further_splits(position: int, tests: Mapping[str, Evaluation]) -> list[tuple[LearnedSplit, bytes]]:
+    """What test splits beside the main one gave in memory, as it is stored."""
+    return [
+        (learned_split(position, name, evaluation), evaluation.predictions)
+        for name, evaluation in tests.items()
+        if name != MAIN_SPLIT
+    ]
+
+
+def learned_split(position: int, name: str, evaluation: Evaluation) -> LearnedSplit:
+    """What one test split gave in memory."""
+    return LearnedSplit(
+        position=position,
+        split=name,
+        value=evaluation.value,
+        logits_sha256=evaluation.logits_sha256,
+        predictions_sha256=evaluation.predictions_sha256,
+        plan_sha256=evaluation.plan_sha256,
+    )
+
+
+def evaluation_record(
+    evaluation: Evaluation, *, after: int, on: int, num_changed: int, split: str = MAIN_SPLIT
+) -> EvaluationRecord:
+    """One cell R[after, on] of a split as it is stored."""
     return EvaluationRecord(
         after=after,
         on=on,
-        split="test",
+        split=split,
         metric=evaluation.metric,
         value=evaluation.value,
         logits_sha256=evaluation.logits_sha256,
@@ -168,6 +207,7 @@ def evaluation_record(evaluation: Evaluation, *, after: int, on: int, num_change
         changed_predictions=num_changed,
         num_examples=evaluation.num_examples,
         seconds=evaluation.seconds,
+        secondary=evaluation.secondary,
     )
 
 

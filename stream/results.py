@@ -3,15 +3,18 @@
 Reports, the dashboard, `watch` and the return value of `simulate` use it; it holds no tensors and no rows.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import chain
+from typing import Any
 
 from db.ledger import Ledger
 from db.records import (
     EpochRecord,
     EvaluationRecord,
+    LearnedSplit,
     Owner,
     ParameterCounts,
     ParametersRecord,
@@ -21,9 +24,7 @@ from db.records import (
 )
 from stream.growth import GrowthCurve, StoredTask, growth_curve
 from stream.metrics import AccuracyMatrix
-
-TEST_SPLIT = "test"
-"""The split that R[after, on] and the proof are about."""
+from tasks.task import MAIN_SPLIT
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,7 +44,15 @@ class TaskResult:
     metric: str
     test: float | None
     """R[p, p]: the test metric re-evaluated from the ledger right after the task's own arrival; after joint
-    training R[T - 1, p], the only one there is."""
+    training R[T - 1, p], the only one there is. None where it is not evaluated yet, or undefined."""
+    is_evaluated: bool
+    """Whether `test` was measured; without a value it is then undefined."""
+    secondary: Mapping[str, float | None]
+    """Further metrics of the same evaluation."""
+    further_tests: Mapping[str, float | None]
+    """The main metric on further test splits, by name, of the same arrival."""
+    published: Mapping[str, Any]
+    """Figures of others on another model or test set (`about`, `splits`); empty where there are none."""
     valid: float | None
     best_epoch: int | None
     seconds: float | None
@@ -69,13 +78,21 @@ class Comparison:
     on: int
     split: str
     metric: str
-    value: float
-    value_when_learned: float
+    value: float | None
+    """None where the metric is undefined."""
+    value_when_learned: float | None
     changed_predictions: int
     digest_equal: bool | None
     """None where the two evaluation plans differ: the digests cannot be compared."""
     num_examples: int
     seconds: float
+    secondary: Mapping[str, float | None] = field(default_factory=dict)
+    """Further metrics by name."""
+
+    @property
+    def is_main(self) -> bool:
+        """Whether it is about the split of R[after, on]."""
+        return self.split == MAIN_SPLIT
 
 
 class ProofStatus(StrEnum):
@@ -89,7 +106,11 @@ class ProofStatus(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Proof:
-    """Counts of the comparisons; for T finished arrivals of a stream T(T+1)/2 are expected, otherwise T."""
+    """Counts of the comparisons; T finished arrivals with one test split each make T(T+1)/2 of a stream.
+
+    Every further test split of a task is compared as often as its main one. Outside a stream each split is
+    compared once.
+    """
 
     num_expected: int
     num_equal: int
@@ -120,10 +141,12 @@ class RunResults:
     tasks: tuple[TaskResult, ...]
     """Learned tasks in order of arrival (fewer than run.task_names while the run goes on)."""
     comparisons: tuple[Comparison, ...]
-    """Ordered by (after, on)."""
+    """Ordered by (after, on), the main split of a task before its others."""
     matrix: AccuracyMatrix
     growth: GrowthCurve
     proof: Proof
+    num_splits: Mapping[int, int]
+    """Test splits of each learned task by position."""
     epochs: tuple[EpochRecord, ...]
 
     @property
@@ -147,6 +170,7 @@ def load_results(ledger: Ledger) -> RunResults:
         tasks=ledger.tasks(),
         epochs=ledger.epochs(),
         parameters=ledger.parameters(include_removed=True),
+        further=[one for one in ledger.learned_splits() if one.split != MAIN_SPLIT],
         evaluations=tuple(chain.from_iterable(ledger.evaluations_by_arrival())),
     )
 
@@ -158,34 +182,53 @@ def collect_results(
     epochs: Sequence[EpochRecord],
     parameters: Sequence[ParametersRecord],
     evaluations: Sequence[EvaluationRecord],
+    further: Sequence[LearnedSplit] = (),
 ) -> RunResults:
-    """Return the results of a run from its records, which may come in any order and stop anywhere."""
+    """Return the results of a run from its records, which may come in any order and stop anywhere.
+
+    `further` is what test splits beside the main one gave in memory.
+    """
     stored = stored_tasks(tasks, parameters)
     num_arrivals = max(stored, default=-1) + 1
-    seen = (e for e in evaluations if e.split == TEST_SPLIT and e.after < num_arrivals)
-    tests = sorted(seen, key=lambda e: (e.after, e.on))
+    learned = [*(task.own.main_split for task in stored.values()), *further]
+    num_splits = Counter(one.position for one in learned)
+    in_memory = {(one.position, one.split): one for one in learned}
+    seen = (e for e in evaluations if (e.on, e.split) in in_memory and e.after < num_arrivals)
+    tests = sorted(seen, key=lambda e: (e.after, e.on, e.split != MAIN_SPLIT, e.split))
     removed = frozenset(task.position for task in tasks if task.removed_at)
-    matrix = AccuracyMatrix.from_cells(run.task_names, {(e.after, e.on): e.value for e in tests})
-    comparisons = tuple(comparison(e, stored[e.on].own) for e in tests if e.on in stored)
+    cells = {(e.after, e.on): e.value for e in tests if e.split == MAIN_SPLIT}
+    matrix = AccuracyMatrix.from_cells(run.task_names, cells)
+    comparisons = tuple(comparison(e, in_memory[e.on, e.split]) for e in tests)
     served = (stored[position] for position in sorted(stored) if position not in removed)
+    firsts: dict[int, list[EvaluationRecord]] = {}
+    for e in tests:
+        if e.after == _first_after(run, e.on):
+            firsts.setdefault(e.on, []).append(e)
     return RunResults(
         run=run,
         tasks=tuple(
-            task_result(task, stored.get(task.position), matrix[_first_after(run, task), task.position])
+            task_result(task, stored.get(task.position), firsts.get(task.position, ()))
             for task in sorted(tasks, key=lambda task: task.position)
             if task.position in stored or task.position in removed
         ),
         comparisons=comparisons,
         matrix=matrix,
         growth=growth_curve(served, backbone_params=run.backbone_params, backbone_bytes=run.backbone_bytes),
-        proof=proof_of(comparisons, num_arrivals=num_arrivals, removed=removed, regime=run.regime),
+        proof=proof_of(
+            comparisons,
+            num_arrivals=num_arrivals,
+            removed=removed,
+            regime=run.regime,
+            num_splits=num_splits,
+        ),
+        num_splits=num_splits,
         epochs=tuple(sorted(epochs, key=lambda epoch: (epoch.position, epoch.attempt, epoch.epoch))),
     )
 
 
-def _first_after(run: RunRecord, task: TaskRecord) -> int:
+def _first_after(run: RunRecord, position: int) -> int:
     """The arrival after which a task is evaluated for the first time."""
-    return len(run.task_names) - 1 if run.regime is Regime.JOINT else task.position
+    return len(run.task_names) - 1 if run.regime is Regime.JOINT else position
 
 
 def stored_tasks(
@@ -201,9 +244,18 @@ def stored_tasks(
     }
 
 
-def task_result(task: TaskRecord, stored: StoredTask | None, test: float | None) -> TaskResult:
-    """Return one row of tasks.csv; `stored` is None where the parameters were removed, `test` is R[p, p]."""
+def task_result(
+    task: TaskRecord, stored: StoredTask | None, evaluations: Sequence[EvaluationRecord]
+) -> TaskResult:
+    """Return one row of tasks.csv.
+
+    Arguments:
+        task: as recorded.
+        stored: its parameters; None where there are none.
+        evaluations: the task's first ones, of all its test splits; empty before they are made.
+    """
     own = stored.own if stored else None
+    main = next((e for e in evaluations if e.split == MAIN_SPLIT), None)
     return TaskResult(
         position=task.position,
         name=task.name,
@@ -215,7 +267,11 @@ def task_result(task: TaskRecord, stored: StoredTask | None, test: float | None)
         num_labels=len(task.labels),
         truncated_fraction=task.truncated_fraction,
         metric=task.metric,
-        test=test,
+        test=main.value if main else None,
+        is_evaluated=main is not None,
+        secondary=main.secondary if main else {},
+        further_tests={e.split: e.value for e in evaluations if e is not main},
+        published=task.published,
         valid=own.valid if own else None,
         best_epoch=own.best_epoch if own else None,
         seconds=own.seconds if own else None,
@@ -232,8 +288,8 @@ def task_result(task: TaskRecord, stored: StoredTask | None, test: float | None)
     )
 
 
-def comparison(evaluation: EvaluationRecord, learned: ParametersRecord) -> Comparison:
-    """Return a re-evaluation beside what the same task gave in memory right after training.
+def comparison(evaluation: EvaluationRecord, learned: LearnedSplit) -> Comparison:
+    """Return a re-evaluation beside what the same split of the task gave in memory right after training.
 
     Digests depend on the evaluation plan, so under another plan `digest_equal` is None and only the value and
     the predictions are compared.
@@ -244,20 +300,21 @@ def comparison(evaluation: EvaluationRecord, learned: ParametersRecord) -> Compa
         split=evaluation.split,
         metric=evaluation.metric,
         value=evaluation.value,
-        value_when_learned=learned.learned_value,
+        value_when_learned=learned.value,
         changed_predictions=evaluation.changed_predictions,
         digest_equal=_digests_equal(evaluation, learned),
         num_examples=evaluation.num_examples,
         seconds=evaluation.seconds,
+        secondary=evaluation.secondary,
     )
 
 
-def _digests_equal(evaluation: EvaluationRecord, learned: ParametersRecord) -> bool | None:
+def _digests_equal(evaluation: EvaluationRecord, learned: LearnedSplit) -> bool | None:
     if evaluation.plan_sha256 != learned.plan_sha256:
         return None
     return (evaluation.logits_sha256, evaluation.predictions_sha256) == (
-        learned.learned_logits_sha256,
-        learned.learned_predictions_sha256,
+        learned.logits_sha256,
+        learned.predictions_sha256,
     )
 
 
@@ -266,6 +323,7 @@ def proof_of(
     num_arrivals: int,
     removed: Collection[int] = (),
     regime: Regime = Regime.STREAM,
+    num_splits: Mapping[int, int] | None = None,
 ) -> Proof:
     """Return the counts over all comparisons.
 
@@ -276,12 +334,17 @@ def proof_of(
         comparisons: those made so far.
         num_arrivals: number of learned tasks.
         removed: positions of removed tasks, of which no comparison is expected beyond those made.
-        regime: a stream expects one comparison per task and later arrival, the others one per task.
+        regime: a stream expects one comparison per split and later arrival, the others one per split.
+        num_splits: test splits of each task by position, one each unless given.
     """
     verdicts = [_verdict(entry) for entry in comparisons]
     on_removed = sum(entry.on in removed for entry in comparisons)
-    kept = [position for position in range(num_arrivals) if position not in removed]
-    expected = sum(num_arrivals - position for position in kept) if regime is Regime.STREAM else len(kept)
+    splits = num_splits or {}
+    expected = sum(
+        splits.get(position, 1) * (num_arrivals - position if regime is Regime.STREAM else 1)
+        for position in range(num_arrivals)
+        if position not in removed
+    )
     return Proof(
         num_expected=expected + on_removed,
         num_equal=verdicts.count(True),

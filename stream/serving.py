@@ -9,14 +9,15 @@ from typing import NamedTuple
 
 from db import Ledger
 from db.records import HashedBytes
-from stream.learning.encoding import TokenSet
 from stream.learning.evaluation import EvaluationPlan, EvaluationSet, evaluate_set, lay_out, make_plan
 from stream.learning.frozen import FrozenStates, frozen_states
 from stream.learning.learner import Learner
+from stream.learning.objectives import Objective, Scoring
 from stream.metrics import Evaluation
 from stream.model.encoder import Encoder, assemble, first_own_level
 from stream.model.parameters import TaskParameters, fingerprint
 from stream.resident import Resident
+from tasks.task import MAIN_SPLIT
 
 RESIDENT_BYTES = 256 * 2**20
 """Bound on each of the three kinds of values kept: encoders, padded test splits, frozen states."""
@@ -45,31 +46,36 @@ class TaskServer:
     def __init__(self, learner: Learner, ledger: Ledger, *, max_bytes: int = RESIDENT_BYTES) -> None:
         self._learner = learner
         self._ledger = ledger
-        self._metrics: dict[int, str] = {}
+        self._scorings: dict[int, Scoring] = {}
         self._sets: Resident[EvaluationSet] = Resident(max_bytes, lambda kept: kept.num_bytes)
         self._encoders: Resident[_Served] = Resident(max_bytes, lambda kept: kept.num_bytes)
         self._states: Resident[FrozenStates] = Resident(max_bytes, lambda kept: kept.num_bytes)
         self._shared: tuple[str, TaskParameters] | None = None
         self._verified: tuple[int, str] | None = None
 
-    def evaluate(self, *, after: int, on: int) -> tuple[Evaluation, EvaluationPlan]:
+    def evaluate(self, *, after: int, on: int, split: str = MAIN_SPLIT) -> tuple[Evaluation, EvaluationPlan]:
         """Evaluate own(on) over shared(after) over the backbone; return the plan beside the result.
 
         Raises:
             ConflictError: the task was removed or not learned yet.
             DamageError: stored bytes are missing or changed.
         """
-        own, tests = self._ledger.read_parameters(on), self._ledger.read_test_set(on)
-        laid_out = self._sets.get(tests.sha256, lambda: self._laid_out(tests))
+        own, tests = self._ledger.read_parameters(on), self._ledger.read_test_set(on, split)
+        scoring = self._scoring(on)
+        laid_out = self._sets.get(tests.sha256, lambda: self._laid_out(tests, scoring.objective))
         served = self._served(own, after)
         below = self._below(served, laid_out, tests.sha256, after) if served.level else None
-        if on not in self._metrics:
-            self._metrics[on] = self._ledger.task(on).metric
-        evaluation = evaluate_set(served.encoder, laid_out, metric=self._metrics[on], below=below)
+        evaluation = evaluate_set(served.encoder, laid_out, scoring=scoring, below=below)
         return evaluation, laid_out.plan
 
-    def _laid_out(self, tests: HashedBytes) -> EvaluationSet:
-        tokens, backbone = TokenSet.from_bytes(tests.content), self._learner.backbone
+    def _scoring(self, on: int) -> Scoring:
+        if on not in self._scorings:
+            task = self._ledger.task(on)
+            self._scorings[on] = Scoring.of(task.kind, task.metric, task.secondary)
+        return self._scorings[on]
+
+    def _laid_out(self, tests: HashedBytes, objective: Objective) -> EvaluationSet:
+        tokens, backbone = objective.restore(tests.content), self._learner.backbone
         return lay_out(tokens, make_plan(tokens, backbone), backbone)
 
     def _served(self, own: HashedBytes, after: int) -> _Served:

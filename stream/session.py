@@ -15,9 +15,9 @@ from stream.baselines import learn_jointly, learn_separately
 from stream.configuration import RunConfiguration, difference
 from stream.display import Display
 from stream.environment import describe_environment
-from stream.errors import RunInterrupted, UserError
+from stream.errors import RunInterrupted
+from stream.learning import objectives
 from stream.learning.learner import Learner
-from stream.metrics import METRICS
 from stream.model.architecture import Architecture
 from stream.model.backbone import Backbone, load_backbone
 from stream.model.bottleneck import default_adapter_size
@@ -29,7 +29,7 @@ from stream.reports import last_lines, make_folder, write_reports
 from stream.results import RunResults
 from stream.scheduler import Order, TaskStream, order_names
 from stream.simulator import simulate
-from tasks import Suite, Task, TaskCard, availability, did_you_mean, load_task, open_suite
+from tasks import Suite, Task, TaskCard, availability, load_task, open_suite
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,10 +87,7 @@ def check_metrics(suite: Suite) -> None:
         UserError: one is not.
     """
     for card in suite.cards:
-        if card.metric not in METRICS:
-            raise UserError(
-                f"Task '{card.name}' has the metric '{card.metric}'; {did_you_mean(card.metric, METRICS)}"
-            )
+        objectives.check_metrics(card.name, card.kind, (card.metric, *card.secondary))
 
 
 def make_method(configuration: RunConfiguration, architecture: Architecture) -> Method:

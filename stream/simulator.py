@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from db import Ledger
-from db.records import EvaluationRecord, Owner, ParametersRecord, RunStatus
+from db.records import EvaluationRecord, LearnedSplit, Owner, RunStatus
 from stream.display.protocol import Display
 from stream.growth import GrowthCounter, StoredTask
 from stream.learning.learner import Learner
-from stream.metrics import num_changed
+from stream.learning.objectives import OBJECTIVES
 from stream.model.parameters import NO_PARAMETERS, TaskParameters
 from stream.recording import (
     LedgerCheckpoints,
@@ -21,11 +21,13 @@ from stream.recording import (
     observer,
     plan_record,
     record_learned,
+    record_test_sets,
     task_record,
 )
 from stream.results import RunResults, comparison, load_results, task_result
 from stream.scheduler import Arrival, TaskStream
 from stream.serving import TaskServer
+from tasks.task import TaskKind
 
 COMMIT_SECONDS = 0.2
 """Evaluations are committed together that were made within about this time: what a kill can cost of them."""
@@ -33,12 +35,12 @@ COMMIT_SECONDS = 0.2
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cell:
-    """One R[after, on] that is measured and not committed yet."""
+    """One R[after, on] of a test split that is measured and not committed yet."""
 
     record: EvaluationRecord
     predictions: bytes
-    learned: ParametersRecord
-    """What the task gave right after it was learned."""
+    learned: LearnedSplit
+    """What the split gave right after its task was learned."""
 
 
 def simulate(stream: TaskStream, learner: Learner, ledger: Ledger, display: Display) -> RunResults:
@@ -55,19 +57,21 @@ def simulate(stream: TaskStream, learner: Learner, ledger: Ledger, display: Disp
     server = TaskServer(learner, ledger)
     removed = {task.position for task in ledger.tasks() if task.removed_at is not None}
     num_finished = ledger.finished_arrivals()
+    learned = list(ledger.learned_splits())
     for arrival in stream:
         if arrival.position in removed:
             continue
         if arrival.position >= num_finished:
             if not ledger.has_parameters(arrival.position):
                 learn_arrival(arrival, learner, ledger, display)
-            served = [on for on in range(arrival.position + 1) if on not in removed]
-            reevaluate(server, ledger, display, after=arrival.position, served=served)
+                learned += ledger.learned_splits(arrival.position)
+            splits = [one for one in learned if one.position not in removed]
+            reevaluate(server, ledger, display, after=arrival.position, splits=splits)
         stored = stored_task(ledger, arrival)
         point = growth.add(stored)
         if arrival.position >= num_finished:
-            value = ledger.evaluations(after=arrival.position, on=arrival.position)[0].value
-            display.arrival_finished(task_result(ledger.task(arrival.position), stored, value), point)
+            diagonal = ledger.evaluations(after=arrival.position, on=arrival.position)
+            display.arrival_finished(task_result(ledger.task(arrival.position), stored, diagonal), point)
     ledger.set_status(RunStatus.FINISHED)
     return load_results(ledger)
 
@@ -78,7 +82,7 @@ def learn_arrival(arrival: Arrival, learner: Learner, ledger: Ledger, display: D
     display.arrival_started(arrival.position, task.name, task.data.value, len(task.train), len(task.labels))
     prepared = learner.prepare(task)
     ledger.record_task(task_record(arrival, prepared.truncated_fraction))
-    ledger.record_test_set(arrival.position, "test", prepared.test.tokens.to_bytes())
+    record_test_sets(arrival.position, prepared.tests, ledger)
     learned = learner.learn(
         arrival,
         prepared,
@@ -90,31 +94,35 @@ def learn_arrival(arrival: Arrival, learner: Learner, ledger: Ledger, display: D
 
 
 def reevaluate(
-    server: TaskServer, ledger: Ledger, display: Display, *, after: int, served: Sequence[int]
+    server: TaskServer, ledger: Ledger, display: Display, *, after: int, splits: Sequence[LearnedSplit]
 ) -> None:
-    """Evaluate tasks as they are served after an arrival, from the ledger's bytes, and record the cells.
+    """Evaluate test splits as they are served after an arrival, from the ledger's bytes; record the cells.
 
     Cells that are recorded already are left alone. A display hears of a cell once it is committed.
     """
     known = ledger.evaluated(after)
-    cells = (evaluated_cell(server, ledger, after=after, on=on) for on in served if on not in known)
+    missing = (one for one in splits if one.position <= after and (one.position, one.split) not in known)
+    cells = (evaluated_cell(server, ledger, after=after, learned=one) for one in missing)
     for together in in_time(cells, COMMIT_SECONDS):
         ledger.record_evaluations([(cell.record, cell.predictions) for cell in together])
         for cell in together:
             display.task_evaluated(comparison(cell.record, cell.learned))
 
 
-def evaluated_cell(server: TaskServer, ledger: Ledger, *, after: int, on: int) -> Cell:
-    """Evaluate task `on` as it is served after arrival `after`, beside what it gave when it was learned."""
-    evaluation, plan = server.evaluate(after=after, on=on)
-    learned = learned_record(ledger, on)
+def evaluated_cell(server: TaskServer, ledger: Ledger, *, after: int, learned: LearnedSplit) -> Cell:
+    """Evaluate a split of a task as it is served after an arrival, beside what it gave when learned."""
+    on, split = learned.position, learned.split
+    evaluation, plan = server.evaluate(after=after, on=on, split=split)
     changed = 0
-    if evaluation.predictions_sha256 != learned.learned_predictions_sha256:
-        changed = num_changed(ledger.predictions(learned.learned_predictions_sha256), evaluation.predictions)
+    if evaluation.predictions_sha256 != learned.predictions_sha256:
+        objective = OBJECTIVES[TaskKind(ledger.task(on).kind)]
+        changed = objective.num_changed(
+            ledger.predictions(learned.predictions_sha256), evaluation.predictions
+        )
     if evaluation.plan_sha256 != learned.plan_sha256:
         ledger.record_plan(plan_record(plan))
     return Cell(
-        record=evaluation_record(evaluation, after=after, on=on, num_changed=changed),
+        record=evaluation_record(evaluation, after=after, on=on, num_changed=changed, split=split),
         predictions=evaluation.predictions,
         learned=learned,
     )
@@ -139,11 +147,6 @@ def in_time(cells: Iterable[Cell], seconds: float) -> Iterator[list[Cell]]:
 def _shared(ledger: Ledger, *, before: int) -> TaskParameters:
     newest = ledger.shared_content(before)
     return NO_PARAMETERS if newest is None else TaskParameters.from_bytes(newest[1])
-
-
-def learned_record(ledger: Ledger, position: int) -> ParametersRecord:
-    """What the task at a position stored, with what that gave in memory."""
-    return ledger.parameters(position, Owner.OWN)[0]
 
 
 def stored_task(ledger: Ledger, arrival: Arrival) -> StoredTask:

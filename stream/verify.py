@@ -15,7 +15,7 @@ import torch
 
 from db import Database, LedgerError, UsageError
 from db.ledger import Ledger
-from db.records import EvaluationRecord, Owner, ParametersRecord, Regime, RunRecord, RunStatus
+from db.records import EvaluationRecord, LearnedSplit, Owner, Regime, RunRecord, RunStatus
 from stream.baselines import score_digests, stored_scores
 from stream.commands import (
     EXIT_DAMAGE,
@@ -33,6 +33,7 @@ from stream.model.precision import choose_device
 from stream.model.specification import method_named
 from stream.results import load_results
 from stream.serving import TaskServer
+from tasks.task import MAIN_SPLIT
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +45,15 @@ class Verdict:
     num_equal: int
     num_not_comparable: int
     num_changed_predictions: int
-    """Among tasks that could not be compared bit for bit."""
+    """Among test splits that could not be compared bit for bit."""
+    num_tasks: int = 0
+    """Tasks that were evaluated again, each on one test split or more."""
+
+    @property
+    def noun(self) -> str:
+        """What is counted, in words."""
+        num_splits = self.num_equal + self.num_not_comparable
+        return "tasks" if num_splits <= self.num_tasks else f"test splits of {self.num_tasks} tasks"
 
     @property
     def exit_code(self) -> int:
@@ -96,21 +105,22 @@ def verify(ledger: Ledger, *, device: str = "auto") -> Verdict:
         )
         return Verdict(damages=(sentence,), num_equal=0, num_not_comparable=0, num_changed_predictions=0)
     print(f"backbone {run.backbone}: fingerprint {run.backbone_sha256[:12]}... unchanged")
+    num_tasks = len(ledger.parameters(owner=Owner.OWN))
     if run.regime is Regime.SEPARATE:
-        return _verdict(_checked_scores(ledger, run))
-    return _verdict(_checked(learner, ledger, run))
+        return _verdict(_checked_scores(ledger, run), num_tasks)
+    return _verdict(_checked(learner, ledger, run), num_tasks)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Check:
-    """One task evaluated again."""
+    """One test split of a task evaluated again."""
 
     sentence: str
     equal: bool | None
     num_changed: int
 
 
-def _verdict(checks: Iterator[_Check]) -> Verdict:
+def _verdict(checks: Iterator[_Check], num_tasks: int) -> Verdict:
     done: list[_Check] = []
     for check in checks:
         print(check.sentence)
@@ -120,51 +130,66 @@ def _verdict(checks: Iterator[_Check]) -> Verdict:
         num_equal=sum(check.equal is True for check in done),
         num_not_comparable=sum(check.equal is None for check in done),
         num_changed_predictions=sum(check.num_changed for check in done if check.equal is None),
+        num_tasks=num_tasks,
     )
 
 
 def _checked(learner: Learner, ledger: Ledger, run: RunRecord) -> Iterator[_Check]:
-    """Every served task against its own arrival, and against each recorded re-evaluation of it."""
-    own = {record.position: record for record in ledger.parameters(owner=Owner.OWN)}
-    if not own:
+    """Every test split of each served task against its own arrival, and each recorded re-evaluation of it."""
+    served = {record.position for record in ledger.parameters(owner=Owner.OWN)}
+    server = TaskServer(learner, ledger)
+    for learned in ledger.learned_splits():
+        if learned.position in served:
+            yield from _checked_split(server, ledger, run, learned, last=max(served))
+
+
+def _checked_split(
+    server: TaskServer, ledger: Ledger, run: RunRecord, learned: LearnedSplit, *, last: int
+) -> Iterator[_Check]:
+    name = _split_name(run, learned)
+    evaluation, _ = server.evaluate(after=last, on=learned.position, split=learned.split)
+    recorded = [row for row in ledger.evaluations(on=learned.position) if row.split == learned.split]
+    reference = learned if run.isolated else _last_recorded(recorded, last)
+    if reference is None:
         return
-    last, server = max(own), TaskServer(learner, ledger)
-    for on, learned in own.items():
-        name = run.task_names[on]
-        evaluation, _ = server.evaluate(after=last, on=on)
-        recorded = ledger.evaluations(on=on)
-        reference = learned if run.isolated else _last_recorded(recorded, last)
-        if reference is None:
-            continue
-        if run.isolated:
-            yield from _forgotten(name, learned, recorded)
-        logits, predictions, plan = _digests(reference)
-        if evaluation.plan_sha256 != plan:
-            changed = int(evaluation.predictions_sha256 != predictions)
-            yield _Check(
-                sentence=f"{name}: not comparable here (another machine, library or thread count); "
-                f"{evaluation.metric} {evaluation.value:.4f}, "
-                f"predictions {'changed' if changed else 'the same'}",
-                equal=None,
-                num_changed=changed,
-            )
-        elif (evaluation.logits_sha256, evaluation.predictions_sha256) != (logits, predictions):
-            yield _Check(
-                sentence=f"{name}: logits digest {evaluation.logits_sha256} is not the recorded {logits}",
-                equal=False,
-                num_changed=0,
-            )
-        else:
-            sentence = f"{name}: equal bit for bit, {evaluation.metric} {evaluation.value:.4f}"
-            yield _Check(sentence=sentence, equal=True, num_changed=0)
+    if run.isolated:
+        yield from _forgotten(name, learned, recorded)
+    logits, predictions, plan = _digests(reference)
+    value = "undefined" if evaluation.value is None else f"{evaluation.value:.4f}"
+    if evaluation.plan_sha256 != plan:
+        changed = int(evaluation.predictions_sha256 != predictions)
+        yield _Check(
+            sentence=f"{name}: not comparable here (another machine, library or thread count); "
+            f"{evaluation.metric} {value}, predictions {'changed' if changed else 'the same'}",
+            equal=None,
+            num_changed=changed,
+        )
+    elif (evaluation.logits_sha256, evaluation.predictions_sha256) != (logits, predictions):
+        yield _Check(
+            sentence=f"{name}: logits digest {evaluation.logits_sha256} is not the recorded {logits}",
+            equal=False,
+            num_changed=0,
+        )
+    else:
+        sentence = f"{name}: equal bit for bit, {evaluation.metric} {value}"
+        yield _Check(sentence=sentence, equal=True, num_changed=0)
+
+
+def _split_name(run: RunRecord, learned: LearnedSplit) -> str:
+    """The task, and which of its test splits where it is not the main one."""
+    task = run.task_names[learned.position]
+    return task if learned.split == MAIN_SPLIT else f"{task} ({learned.split})"
 
 
 def _checked_scores(ledger: Ledger, run: RunRecord) -> Iterator[_Check]:
     """Stored scores against the recorded evaluations: a pipeline is not kept, so it cannot be run again."""
-    for learned in ledger.parameters(owner=Owner.OWN):
-        scores = stored_scores(ledger.parameters_content(learned.position))
-        name, digests = run.task_names[learned.position], score_digests(scores)
-        rows = ledger.evaluations(on=learned.position)
+    served = {record.position for record in ledger.parameters(owner=Owner.OWN)}
+    for learned in ledger.learned_splits():
+        if learned.position not in served:
+            continue
+        scores = stored_scores(ledger.parameters_content(learned.position))[learned.split]
+        name, digests = _split_name(run, learned), score_digests(scores)
+        rows = [row for row in ledger.evaluations(on=learned.position) if row.split == learned.split]
         if _digests(learned)[:2] == digests and all(_digests(row)[:2] == digests for row in rows):
             sentence = f"{name}: the stored scores are those that were evaluated"
             yield _Check(sentence=sentence, equal=True, num_changed=0)
@@ -173,15 +198,12 @@ def _checked_scores(ledger: Ledger, run: RunRecord) -> Iterator[_Check]:
             yield _Check(sentence=sentence, equal=False, num_changed=0)
 
 
-def _forgotten(
-    name: str, learned: ParametersRecord, recorded: Sequence[EvaluationRecord]
-) -> Iterator[_Check]:
+def _forgotten(name: str, learned: LearnedSplit, recorded: Sequence[EvaluationRecord]) -> Iterator[_Check]:
     """The first recorded re-evaluation that differs from the task's own arrival, under the same plan."""
     for row in recorded:
         if row.plan_sha256 == learned.plan_sha256 and _digests(row) != _digests(learned):
             sentence = (
-                f"{name}: forgotten after arrival {row.after}: "
-                f"{row.metric} {learned.learned_value} -> {row.value}"
+                f"{name}: forgotten after arrival {row.after}: {row.metric} {learned.value} -> {row.value}"
             )
             yield _Check(sentence=sentence, equal=False, num_changed=row.changed_predictions)
             return
@@ -191,9 +213,7 @@ def _last_recorded(recorded: Sequence[EvaluationRecord], after: int) -> Evaluati
     return next((row for row in recorded if row.after == after), None)
 
 
-def _digests(record: ParametersRecord | EvaluationRecord) -> tuple[str, str, str]:
-    if isinstance(record, ParametersRecord):
-        return record.learned_logits_sha256, record.learned_predictions_sha256, record.plan_sha256
+def _digests(record: LearnedSplit | EvaluationRecord) -> tuple[str, str, str]:
     return record.logits_sha256, record.predictions_sha256, record.plan_sha256
 
 
@@ -245,12 +265,13 @@ def _last_lines(verdict: Verdict) -> Iterator[str]:
             yield f"and {len(verdict.damages) - 1} more"
     elif verdict.num_not_comparable:
         yield (
-            f"not comparable here: {verdict.num_not_comparable} tasks under another evaluation plan, "
+            f"not comparable here: {verdict.num_not_comparable} {verdict.noun} "
+            "under another evaluation plan, "
             f"{verdict.num_changed_predictions} with changed predictions; "
             f"{verdict.num_equal} equal bit for bit"
         )
     else:
-        yield f"proven bit for bit: {verdict.num_equal} of {verdict.num_equal} tasks"
+        yield f"proven bit for bit: {verdict.num_equal} of {verdict.num_equal} {verdict.noun}"
 
 
 if __name__ == "__main__":

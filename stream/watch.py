@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from db import Database, Ledger, LedgerError, UsageError
-from db.records import Owner, ParametersRecord, RunRecord, RunStatus, TaskRecord
+from db.records import EvaluationRecord, LearnedSplit, Owner, RunRecord, RunStatus, TaskRecord
 from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_INTERRUPTED, EXIT_USER, report_error
 from stream.display import DisplayKind, open_display, print_picture
 from stream.display.protocol import Display
@@ -39,8 +39,8 @@ class Follower:
     announced: bool = False
     """Whether the display knows the task that is under way."""
     growth: GrowthCounter = field(init=False)
-    learned: dict[int, ParametersRecord] = field(default_factory=dict)
-    """Own parameters by position, removed ones included: what comparisons are made against."""
+    learned: dict[tuple[int, str], LearnedSplit] = field(default_factory=dict)
+    """By position and split, removed tasks included: what comparisons are made against."""
 
     def begin(self) -> None:
         """Show what the run has done so far. Raises DamageError where a row cannot be read."""
@@ -49,8 +49,7 @@ class Follower:
         run = results.run
         self.growth = GrowthCounter(backbone_params=run.backbone_params, backbone_bytes=run.backbone_bytes)
         self.position = self.ledger.finished_arrivals()
-        records = self.ledger.parameters(include_removed=True)
-        self.learned = {record.position: record for record in records if record.owner is Owner.OWN}
+        self.learned = {(one.position, one.split): one for one in self.ledger.learned_splits()}
         stored = stored_tasks(self.ledger.tasks(), self.ledger.parameters())
         for position in sorted(stored):
             if position < self.position:
@@ -78,25 +77,27 @@ class Follower:
         records = {record.owner: record for record in self.ledger.parameters(self.position)}
         if Owner.OWN not in records:
             return False
-        self.learned[self.position] = records[Owner.OWN]
-        served = {position for position in range(self.position + 1) if not tasks[position].removed_at}
-        value = self._look_at_row(served)
-        if served:
+        for split in self.ledger.learned_splits(self.position):
+            self.learned[split.position, split.split] = split
+        served = {(on, split) for on, split in self.learned if not tasks[on].removed_at}
+        seen = self._look_at_row()
+        if served - {(evaluation.on, evaluation.split) for evaluation in seen}:
             return False
         stored = StoredTask(name=task.name, own=records[Owner.OWN], shared=records.get(Owner.SHARED))
-        self.display.arrival_finished(task_result(task, stored, value), self.growth.add(stored))
+        diagonal = [evaluation for evaluation in seen if evaluation.on == self.position]
+        self.display.arrival_finished(task_result(task, stored, diagonal), self.growth.add(stored))
         return True
 
-    def _look_at_row(self, missing: set[int]) -> float | None:
-        """Show the cells of the row, striking them off `missing`; returns the diagonal one if it is there."""
-        value = None
-        for evaluation in self.ledger.evaluations(after=self.position):
-            if evaluation.split != "test" or evaluation.on not in self.learned:
-                continue
-            self.display.task_evaluated(comparison(evaluation, self.learned[evaluation.on]))
-            missing.discard(evaluation.on)
-            value = evaluation.value if evaluation.on == self.position else value
-        return value
+    def _look_at_row(self) -> list[EvaluationRecord]:
+        """Show the cells of the row and return them."""
+        seen = [
+            evaluation
+            for evaluation in self.ledger.evaluations(after=self.position)
+            if (evaluation.on, evaluation.split) in self.learned
+        ]
+        for evaluation in seen:
+            self.display.task_evaluated(comparison(evaluation, self.learned[evaluation.on, evaluation.split]))
+        return seen
 
 
 def follow(ledger: Ledger, display: Display, wait: Callable[[], None]) -> RunRecord:

@@ -7,7 +7,16 @@ from tasks.loading import load_task
 from tasks.network import Network
 from tasks.sources import Availability, DataMode, Origin, availability
 from tasks.suite import Suite, open_suite, shipped_suites, suite_parts
-from tasks.task import DataStatus, Limits, PaperFigures, Split, Task, TaskKind, TrainingOverrides
+from tasks.task import (
+    DataStatus,
+    Limits,
+    PaperFigures,
+    PublishedFigures,
+    Split,
+    Task,
+    TaskKind,
+    TrainingOverrides,
+)
 
 __all__ = [
     "Availability",
@@ -21,6 +30,7 @@ __all__ = [
     "Network",
     "Origin",
     "PaperFigures",
+    "PublishedFigures",
     "Quoting",
     "Split",
     "Suite",

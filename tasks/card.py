@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from tasks.simulated_settings import SimulatedTask
-from tasks.task import Limits, PaperFigures, TaskKind, TrainingOverrides
+from tasks.task import Limits, PaperFigures, PublishedFigures, TaskKind, TrainingOverrides
 
 
 class FileFormat(StrEnum):
@@ -72,6 +72,8 @@ class TaskCard:
     valid: str | None = None
     """None: split off the training rows."""
     test: str | None = None
+    tests: Mapping[str, str] = field(default_factory=dict)
+    """Further test splits: name -> file (or hub split)."""
     format: FileFormat = FileFormat.CSV
     hub: str | None = None
     """A data set of the Hugging Face hub, `owner/name`, instead of files."""
@@ -97,8 +99,14 @@ class TaskCard:
     """Label values whose rows are left out."""
     map: Mapping[str, str] = field(default_factory=dict)
     """Label values that get another name; others keep theirs."""
+    positive: str | None = None
+    """The class of two that F1 is about; None: the one that sorts last."""
+    score_range: tuple[float, float] | None = None
+    """Least and largest score of a regression task; None: those found."""
     num_rows: int | None = None
     """Expected rows after `drop`."""
+    num_test: int | None = None
+    """Expected rows of the main test file, where there is one."""
     num_labels: int | None = None
     """Expected classes."""
     class_counts: Mapping[str, int] = field(default_factory=dict)
@@ -107,12 +115,15 @@ class TaskCard:
     """Mean length of a text in characters."""
     metric: str = "accuracy"
     """A name; whoever trains knows which there are."""
+    secondary: tuple[str, ...] = ()
+    """Further metrics of every test split."""
     limits: Limits = field(default_factory=Limits)
     """The task's own caps; of these and the run's, the smaller holds."""
     overrides: TrainingOverrides = field(default_factory=TrainingOverrides)
     simulation: SimulatedTask | None = None
     """Settings of a simulated stream's task, which has no data to be read; None for all others."""
     paper: PaperFigures | None = None
+    published: PublishedFigures | None = None
     partial: bool = False
     """The file is a part of the original data."""
     notes: tuple[str, ...] = ()
@@ -123,5 +134,5 @@ class TaskCard:
     @property
     def given(self) -> Mapping[str, str]:
         """Split name -> file (or hub split) for the splits the card names."""
-        named = {"train": self.train, "valid": self.valid, "test": self.test}
+        named = {"train": self.train, "valid": self.valid, "test": self.test, **self.tests}
         return {split: file for split, file in named.items() if file is not None}

@@ -16,9 +16,10 @@ def task_fingerprint(name: str, labels: Sequence[str], splits: Sequence[Split]) 
 
     Layout (integers are 8 bytes, little-endian): name; number of classes, each class name; number of
     splits; per split the number of examples, whether it has second segments (0 or 1, for span tasks 2), then
-    per example the class index (signed), the text and, where there is one, the second segment; for span
-    tasks instead of the class index the number of gold answers, and the start and text of each. A string is
-    the length of its UTF-8 in bytes, then the UTF-8; a lone surrogate is kept (`surrogatepass`).
+    per example the class index (signed) or the score (a double), the text and, where there is one, the second
+    segment; for span tasks instead of the class index the number of gold answers, and the start and text of
+    each. A string is the length of its UTF-8 in bytes, then the UTF-8; a lone surrogate is kept
+    (`surrogatepass`).
     """
     digest = hashlib.sha256()
     _write_text(digest.update, name)
@@ -38,7 +39,7 @@ def _write_split(write: Callable[[bytes], None], split: Split) -> None:
         return
     _write_count(write, int(split.pairs is not None))
     for index, (text, label) in enumerate(zip(split.texts, split.labels, strict=True)):
-        write(struct.pack("<q", label))
+        write(struct.pack("<q" if isinstance(label, int) else "<d", label))
         _write_text(write, text)
         if split.pairs is not None:
             _write_text(write, split.pairs[index])

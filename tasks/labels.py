@@ -1,6 +1,7 @@
-"""From the values of a label column to class names, by the rules of the card."""
+"""From the values of a label column to class names or scores, by the rules of the card."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -33,3 +34,44 @@ def apply_label_rules(card: TaskCard, examples: Examples, *, file: str) -> Examp
 def _without(examples: Examples, drop: Sequence[str]) -> Examples:
     rows = (row for row, value in enumerate(examples.labels) if value not in drop)
     return examples.take(np.fromiter(rows, np.int64))
+
+
+def class_names(card: TaskCard, given: Iterable[Examples]) -> tuple[str, ...]:
+    """Class names in index order: sorted, but for the card's positive class, which comes last.
+
+    Raises:
+        DataError: The positive class does not occur.
+    """
+    names = sorted({label for examples in given for label in examples.labels})
+    if card.positive is None:
+        return tuple(names)
+    if card.positive not in names:
+        raise DataError(
+            f"task '{card.name}': no row has the class '{card.positive}' that is said to be positive; "
+            f"the classes are {', '.join(names[:20])}"
+        )
+    return (*(name for name in names if name != card.positive), card.positive)
+
+
+def scores(card: TaskCard, values: Sequence[str]) -> list[float]:
+    """The scores of a regression task as numbers.
+
+    Raises:
+        DataError: A value is no finite number, or lies outside the card's range.
+    """
+    return [_score(card, value) for value in values]
+
+
+def _score(card: TaskCard, value: str) -> float:
+    low, high = card.score_range or (-math.inf, math.inf)
+    try:
+        score = float(value)
+    except ValueError:
+        score = math.nan
+    if math.isfinite(score) and low <= score <= high:
+        return score
+    allowed = "a finite number" if card.score_range is None else f"a number from {low:g} to {high:g}"
+    raise DataError(
+        f"task '{card.name}': column '{card.label}' holds '{value[:60]}', but a score is {allowed}; "
+        "correct it, or add the value to drop"
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 from tasks.card import TaskCard
 from tasks.errors import DataError, UnreachableError
 from tasks.fingerprint import task_fingerprint
-from tasks.labels import apply_label_rules
+from tasks.labels import apply_label_rules, class_names, scores
 from tasks.network import Network
 from tasks.notes import count_notes, overlap_notes, split_notes
 from tasks.reading import read_file, read_hub
@@ -32,9 +32,11 @@ class SplitRows:
     given: Mapping[str, Examples]
     """Split name -> rows of its file, in file order."""
     splits: Mapping[str, Examples]
-    """Train, valid and test, in hash order."""
+    """Train, valid and test, and the card's further tests, in hash order."""
     labels: tuple[str, ...]
-    """Class names, sorted."""
+    """Class names in index order; empty for a regression."""
+    score_range: tuple[float, float] | None = None
+    """Least and largest score of a regression."""
 
 
 def load_task(
@@ -101,9 +103,9 @@ def _stand_in(card: TaskCard, *, limits: Limits, seed: int) -> Task:
         from tasks.simulated_spans import simulate_spans
 
         return simulate_spans(card, limits=limits, seed=seed)
-    from tasks.simulated import simulate_task
+    from tasks.stand_in import stand_in
 
-    return simulate_task(card, limits=limits, seed=seed)
+    return stand_in(card, limits=limits, seed=seed)
 
 
 def _download(card: TaskCard, found: Availability, network: Network) -> None:
@@ -118,16 +120,20 @@ def read_splits(card: TaskCard, found: Availability, *, seed: int) -> SplitRows:
         DataError: A file is damaged or does not fit the card; the message says what to do.
     """
     given = {split: _read(card, split, file, found) for split, file in card.given.items()}
-    labels = _classes(card, given)
-    return SplitRows(given=given, labels=labels, splits=split_examples(given, seed=seed, name=card.name))
+    splits = split_examples(given, seed=seed, name=card.name)
+    if card.kind is TaskKind.REGRESSION:
+        found_scores = [score for examples in given.values() for score in scores(card, examples.labels)]
+        observed = card.score_range or (min(found_scores), max(found_scores))
+        return SplitRows(given=given, splits=splits, labels=(), score_range=observed)
+    return SplitRows(given=given, labels=_classes(card, given), splits=splits)
 
 
 def _load(card: TaskCard, found: Availability, *, limits: Limits, seed: int) -> Task:
     rows = read_splits(card, found, seed=seed)
-    index = {label: number for number, label in enumerate(rows.labels)}
-    train = _capped(rows.splits["train"], index, limits.max_train)
-    valid = _capped(rows.splits["valid"], index, limits.max_valid)
-    test = _capped(rows.splits["test"], index, limits.max_test)
+    train = _capped(card, rows, "train", limits.max_train)
+    valid = _capped(card, rows, "valid", limits.max_valid)
+    test = _capped(card, rows, "test", limits.max_test)
+    further = {name: _capped(card, rows, name, limits.max_test) for name in card.tests}
     return Task(
         name=card.name,
         title=card.title,
@@ -136,11 +142,15 @@ def _load(card: TaskCard, found: Availability, *, limits: Limits, seed: int) -> 
         train=train,
         valid=valid,
         test=test,
-        fingerprint=task_fingerprint(card.name, rows.labels, (train, valid, test)),
+        further_tests=further,
+        fingerprint=task_fingerprint(card.name, rows.labels, (train, valid, test, *further.values())),
         kind=card.kind,
+        score_range=rows.score_range,
         metric=card.metric,
+        secondary=card.secondary,
         overrides=card.overrides,
         paper=card.paper,
+        published=card.published,
         notes=(
             *card.notes,
             *found.notes,
@@ -160,10 +170,10 @@ def _read(card: TaskCard, split: str, file: str, found: Availability) -> Example
 
 
 def _classes(card: TaskCard, given: Mapping[str, Examples]) -> tuple[str, ...]:
-    """Class names, sorted; of a span task the names of its head's outputs."""
+    """Class names in index order; of a span task the names of its head's outputs."""
     if card.kind is TaskKind.SPAN:
         return SPAN_LABELS
-    labels = tuple(sorted({label for examples in given.values() for label in examples.labels}))
+    labels = class_names(card, given.values())
     _check_classes(card, given, labels)
     return labels
 
@@ -175,8 +185,8 @@ def _check_classes(card: TaskCard, given: Mapping[str, Examples], labels: Sequen
             "a classification task needs at least 2 classes"
         )
     known = Counter(given["train"].labels)
-    for split in ("valid", "test"):
-        if split in given:
+    for split in given:
+        if split != "train":
             _check_unseen(card, split, Counter(given[split].labels), known)
 
 
@@ -192,14 +202,25 @@ def _check_unseen(card: TaskCard, split: str, counts: Counter[str], known: Count
         )
 
 
-def _capped(examples: Examples, index: Mapping[str, int], limit: int | None) -> Split:
-    kept, spans = slice(None, limit), examples.answers is not None
+def _capped(card: TaskCard, rows: SplitRows, split: str, limit: int | None) -> Split:
+    kept, examples = slice(None, limit), rows.splits[split]
     return Split(
         texts=_held(examples.texts[kept]),
-        labels=() if spans else tuple(index[label] for label in examples.labels[kept]),
+        labels=_gold(card, rows.labels, examples.labels[kept]),
         pairs=None if examples.pairs is None else _held(examples.pairs[kept]),
         answers=None if examples.answers is None else tuple(examples.answers[kept]),
     )
+
+
+def _gold(card: TaskCard, names: Sequence[str], labels: Sequence[str]) -> Sequence[int] | Sequence[float]:
+    """Class indices, or the scores of a regression; a span task has its answers instead."""
+    match card.kind:
+        case TaskKind.SPAN:
+            return ()
+        case TaskKind.REGRESSION:
+            return tuple(scores(card, labels))
+    index = {name: number for number, name in enumerate(names)}
+    return tuple(index[label] for label in labels)
 
 
 def _held(texts: Sequence[str]) -> Sequence[str]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from tasks.card import TaskCard
 from tasks.splits import Examples
+from tasks.task import TaskKind
 
 MAX_NAMES = 5
 """Class names listed in one note."""
@@ -58,9 +59,9 @@ def _paper_differences(card: TaskCard, counts: Counter[str]) -> list[str]:
 def split_notes(card: TaskCard, splits: Mapping[str, Examples]) -> tuple[str, ...]:
     """Classes that the training split lacks, and splits that were made here although others were given."""
     trained = set(splits["train"].labels)
-    unseen = sorted({label for split in ("valid", "test") for label in splits[split].labels} - trained)
+    unseen = sorted({label for examples in splits.values() for label in examples.labels} - trained)
     notes = []
-    if unseen:
+    if unseen and card.kind is not TaskKind.REGRESSION:
         notes.append(f"classes too rare to occur in the training split: {_listed(unseen)}")
     made = [split for split in ("valid", "test") if split not in card.given]
     if made and len(card.given) > 1:
@@ -72,8 +73,8 @@ def overlap_notes(given: Mapping[str, Examples], splits: Mapping[str, Examples])
     """Training texts that also stand in a validation or test file the user gave."""
     train = splits["train"]
     notes = []
-    for split in ("valid", "test"):
-        if split in given:
+    for split in given:
+        if split != "train":
             tested = {given[split].key(row) for row in range(len(given[split]))}
             shared = {key for key in map(train.key, range(len(train))) if key in tested}
             if shared:

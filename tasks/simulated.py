@@ -59,6 +59,10 @@ class TaskShape(Protocol):
     @property
     def metric(self) -> str: ...  # noqa: D102
     @property
+    def num_rows(self) -> int | None: ...  # noqa: D102
+    @property
+    def num_test(self) -> int | None: ...  # noqa: D102
+    @property
     def num_labels(self) -> int | None: ...  # noqa: D102
     @property
     def class_counts(self) -> Mapping[str, int]: ...  # noqa: D102
@@ -77,11 +81,14 @@ class SplitSizes:
     test: int
 
 
-def simulate_task(card: TaskShape, *, limits: Limits, seed: int = 0) -> Task:
+def simulate_task(
+    card: TaskShape, *, limits: Limits, seed: int = 0, further_tests: Sequence[str] = ()
+) -> Task:
     """A task of the card's shape with random texts; equal arguments give equal bytes everywhere.
 
-    Only the examples that `limits` leaves are generated, and example i of a split is the same under every
-    limit. Raises DataError if the card tells neither classes nor sizes, or fewer than two classes.
+    Each of the `further_tests` is as large as the test split. Only the examples that `limits` leaves are
+    generated, and example i of a split is the same under every limit. Raises DataError if the card tells
+    neither classes nor sizes, or fewer than two classes.
     """
     labels, shares = class_shares(card)
     sizes = split_sizes(card)
@@ -90,7 +97,11 @@ def simulate_task(card: TaskShape, *, limits: Limits, seed: int = 0) -> Task:
     words = word_list()
     train = draw_split(model, (seed, card.name, "train"), _capped(sizes.train, limits.max_train), words=words)
     valid = draw_split(model, (seed, card.name, "valid"), _capped(sizes.valid, limits.max_valid), words=words)
-    test = draw_split(model, (seed, card.name, "test"), _capped(sizes.test, limits.max_test), words=words)
+    num_test = _capped(sizes.test, limits.max_test)
+    test, *further = (
+        draw_split(model, (seed, card.name, split), num_test, words=words)
+        for split in ("test", *further_tests)
+    )
     return Task(
         name=card.name,
         title=card.title,
@@ -99,7 +110,8 @@ def simulate_task(card: TaskShape, *, limits: Limits, seed: int = 0) -> Task:
         train=train,
         valid=valid,
         test=test,
-        fingerprint=task_fingerprint(card.name, labels, (train, valid, test)),
+        further_tests=dict(zip(further_tests, further, strict=True)),
+        fingerprint=task_fingerprint(card.name, labels, (train, valid, test, *further)),
         metric=card.metric,
         paper=card.paper,
         bayes_accuracy=round(bayes.accuracy, 4),
@@ -125,14 +137,19 @@ def class_shares(card: TaskShape) -> tuple[tuple[str, ...], Float64[np.ndarray, 
 
 
 def split_sizes(card: TaskShape) -> SplitSizes:
-    """The paper's sizes, or 80/10/10 of all examples, cut as the paper's are (at n*8//10 and n*9//10)."""
+    """The paper's sizes, or 80/10/10 of all examples, cut as the paper's are (at n*8//10 and n*9//10).
+
+    Where the card states the rows of a test file, the rest is cut 8 : 1.
+    """
     if card.paper is not None:
         return SplitSizes(train=card.paper.num_train, valid=card.paper.num_valid, test=card.paper.num_test)
-    total = sum(card.class_counts.values())
+    total = sum(card.class_counts.values()) or card.num_rows or 0
     if total < 10:
         raise DataError(
             f"{card.name}: cannot be simulated with {total} examples; give class_counts of at least 10 in all"
         )
+    if card.num_test is not None and (rest := total - card.num_test) >= 2:
+        return SplitSizes(train=8 * rest // 9, valid=rest - 8 * rest // 9, test=card.num_test)
     first, second = total * 8 // 10, total * 9 // 10
     return SplitSizes(train=first, valid=second - first, test=total - second)
 

@@ -14,8 +14,8 @@ from tasks.errors import SuiteError, did_you_mean
 from tasks.simulated_keys import SIMULATED_RULES
 from tasks.simulated_settings import StreamSettings
 from tasks.simulated_suite import simulated_cards
-from tasks.suite_keys import CARD_RULES, PAPER_RULES, SUITE_RULES, Rule
-from tasks.task import Limits, PaperFigures, TaskKind, TrainingOverrides
+from tasks.suite_keys import CARD_RULES, FIGURES, PAPER_RULES, SUITE_RULES, TEXT, Rule
+from tasks.task import MAIN_SPLIT, Limits, PaperFigures, PublishedFigures, TaskKind, TrainingOverrides
 from tasks.toml_lines import KeyPath, line_of
 
 SUFFIXES = {
@@ -167,8 +167,13 @@ def _read_card(entry: Mapping[str, Any], *, suite: str, folder: Path | None, whe
     if "paper" in values:
         inside = replace(where, keys=(*where.keys, "paper"), label=f"{where.label}[task.paper]: ")
         values["paper"] = _read_paper(values["paper"], where=inside)
+    if "published" in values:
+        inside = replace(where, keys=(*where.keys, "published"), label=f"{where.label}[task.published]: ")
+        values["published"] = _read_published(values["published"], values.get("tests", {}), where=inside)
     values.setdefault("title", values["name"])
     values["kind"] = _kind(values, where=where)
+    _check_labels(values, where=where)
+    values["score_range"] = values.pop("range", None)
     if values.get("hub"):
         values.setdefault("train", "train")
     else:
@@ -187,6 +192,15 @@ def _read_paper(entry: Mapping[str, Any], *, where: Where) -> PaperFigures:
         if name not in figures:
             raise where.error(f"key '{name}' is missing; needed are {', '.join(PAPER_RULES)}")
     return PaperFigures(**figures)
+
+
+def _read_published(entry: Mapping[str, Any], tests: Mapping[str, str], *, where: Where) -> PublishedFigures:
+    """A sentence on what is published, and a table of figures per test split."""
+    rules = {"about": TEXT} | dict.fromkeys((MAIN_SPLIT, *tests), FIGURES)
+    values = _convert_all(entry, rules, where=where)
+    if "about" not in values:
+        raise where.error("key 'about' is missing; it says which model and which test set the figures are of")
+    return PublishedFigures(about=values.pop("about"), splits=values)
 
 
 def _convert_all(entry: Mapping[str, Any], rules: Mapping[str, Rule], *, where: Where) -> dict[str, Any]:
@@ -251,7 +265,7 @@ def _kind(values: Mapping[str, Any], *, where: Where) -> TaskKind:
             f'kind = "{TaskKind.SPAN}" and format = "{FileFormat.SQUAD}" go together; correct kind or format',
             "kind",
         )
-    if kind is not fitting:
+    if kind is not fitting and kind is not TaskKind.REGRESSION:
         needed = "two text columns" if kind is TaskKind.PAIR else "one text column"
         raise where.error(
             f'kind = "{kind}" needs {needed}, but text names {len(values["text"])} '
@@ -259,6 +273,22 @@ def _kind(values: Mapping[str, Any], *, where: Where) -> TaskKind:
             "kind",
         )
     return TaskKind(kind)
+
+
+_CLASS_KEYS = ("map", "positive", "label_rule", "num_labels", "class_counts")
+
+
+def _check_labels(values: Mapping[str, Any], *, where: Where) -> None:
+    """Keys about classes and those about scores exclude each other; a regression has no accuracy."""
+    is_regression = values["kind"] is TaskKind.REGRESSION
+    for key in _CLASS_KEYS if is_regression else ("range",):
+        if key in values:
+            what = "classes, and a regression has none" if is_regression else "the scores of a regression"
+            raise where.error(f"key '{key}' is about {what}; leave it out or correct kind", key)
+    if is_regression and "metric" not in values:
+        raise where.error("key 'metric' is missing; a regression needs one, such as spearman or pearson")
+    if values.get("metric", "accuracy") in values.get("secondary", ()):
+        raise where.error("the main metric is named again in 'secondary'; name it once", "secondary")
 
 
 def _check_separator(values: Mapping[str, Any], *, where: Where) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from tasks.card import FileFormat, LabelRule, Quoting, Undecodable
-from tasks.task import PaperFigures, TaskKind
+from tasks.task import RESERVED_SPLITS, PaperFigures, TaskKind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,6 +68,29 @@ def _number(value: object) -> float:
     return float(value)
 
 
+def _score_range(value: object) -> tuple[float, float]:
+    if not isinstance(value, list) or len(value) != 2:
+        raise TypeError
+    low, high = map(_number, value)
+    if not -math.inf < low < high < math.inf:
+        raise ValueError
+    return low, high
+
+
+def _tests(value: object) -> dict[str, str]:
+    tests = _table_of(_text)(value)
+    if any(name in RESERVED_SPLITS or not re.fullmatch(_NAME, name) for name in tests):
+        raise ValueError
+    return tests
+
+
+def _metrics(value: object) -> tuple[str, ...]:
+    names = _columns(value)
+    if not all(re.fullmatch(_METRIC, name) for name in names):
+        raise ValueError
+    return names
+
+
 def _rate(value: object) -> float:
     if not 0 < (rate := _number(value)) < math.inf:
         raise ValueError
@@ -108,6 +131,8 @@ def _table_of(convert: Callable[[object], Any]) -> Callable[[object], dict[str, 
     return convert_table
 
 
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+_METRIC = r"[a-z][a-z0-9_]*"
 TEXT = Rule(expected="a text that is not empty", convert=_text)
 TEXTS = Rule(expected="a list of texts", convert=_texts)
 COUNT = Rule(expected="a whole number, 0 or more", convert=_count)
@@ -124,7 +149,7 @@ SUITE_RULES: Mapping[str, Rule] = {
 CARD_RULES: Mapping[str, Rule] = {
     "name": Rule(
         expected="letters, digits, '.', '-' and '_', beginning with a letter or digit",
-        convert=_matching(r"[A-Za-z0-9][A-Za-z0-9._-]*"),
+        convert=_matching(_NAME),
     ),
     "title": TEXT,
     "kind": Rule(expected=f"one of {', '.join(TaskKind)}", convert=TaskKind),
@@ -135,6 +160,10 @@ CARD_RULES: Mapping[str, Rule] = {
     "train": TEXT,
     "valid": TEXT,
     "test": TEXT,
+    "tests": Rule(
+        expected="a table from the name of a further test split (not train, valid or test) to its file",
+        convert=_tests,
+    ),
     "format": Rule(expected=f"one of {', '.join(FileFormat)}", convert=FileFormat),
     "hub": Rule(expected='"owner/name" of a data set of the hub', convert=_matching(r"[\w.-]+/[\w.-]+")),
     "revision": TEXT,
@@ -153,13 +182,15 @@ CARD_RULES: Mapping[str, Rule] = {
     "label_rule": Rule(expected=f"one of {', '.join(LabelRule)}", convert=LabelRule),
     "drop": TEXTS,
     "map": Rule(expected="a table from a label's value to its new name", convert=_table_of(_text)),
+    "positive": TEXT,
+    "range": Rule(expected="the least and the largest score, such as [0, 5]", convert=_score_range),
     "num_rows": COUNT,
+    "num_test": CAP,
     "num_labels": COUNT,
     "class_counts": Rule(expected="a table from a class to its number of rows", convert=_table_of(_count)),
     "mean_chars": NUMBER,
-    "metric": Rule(
-        expected="the name of a metric, such as accuracy or macro_f1", convert=_matching(r"[a-z][a-z0-9_]*")
-    ),
+    "metric": Rule(expected="the name of a metric, such as accuracy or macro_f1", convert=_matching(_METRIC)),
+    "secondary": Rule(expected='a list of further metrics, such as ["accuracy"]', convert=_metrics),
     "max_train": CAP,
     "max_valid": CAP,
     "max_test": CAP,
@@ -170,7 +201,10 @@ CARD_RULES: Mapping[str, Rule] = {
     "licence": TEXT,
     "source": TEXT,
     "paper": Rule(expected="a table", convert=_table_of(lambda value: value)),
+    "published": Rule(expected="a table", convert=_table_of(lambda value: value)),
 }
 PAPER_RULES: Mapping[str, Rule] = {
     item.name: COUNT if item.type is int else NUMBER for item in fields(PaperFigures)
 }
+FIGURES = Rule(expected="a table from a method to a number", convert=_table_of(_number))
+"""What is published of one test split."""

@@ -1,10 +1,10 @@
-"""The task as a value: a card that says what it is, and three splits of labelled texts.
+"""The task as a value: a card that says what it is, and its splits of labelled texts.
 
 Nothing here reads a file. A card may come from a shipped suite, a user's TOML file or the simulator; the
 loader turns it into a `Task`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
@@ -22,7 +22,7 @@ class DataStatus(StrEnum):
 
 
 class TaskKind(StrEnum):
-    """What an example is made of."""
+    """What an example is made of, and what is predicted of it."""
 
     CLASSIFICATION = "classification"
     """One text, one class."""
@@ -30,8 +30,14 @@ class TaskKind(StrEnum):
     """Two texts, one class."""
     SPAN = "span"
     """A question and a context that holds the answer."""
+    REGRESSION = "regression"
+    """One text or two, one number."""
 
 
+MAIN_SPLIT = "test"
+"""The split whose main metric is R[after, on]."""
+RESERVED_SPLITS = ("train", "valid", MAIN_SPLIT)
+"""Names that no further test split may have."""
 SPAN_LABELS = ("start", "end")
 """What the head of a span task tells of every token: how well an answer starts and ends there."""
 
@@ -76,8 +82,8 @@ class Split:
 
     texts: Sequence[str]
     """First (or only) segment of each example; for span tasks the question."""
-    labels: Sequence[int]
-    """Class index of each example, into `Task.labels`; none for span tasks."""
+    labels: Sequence[int] | Sequence[float]
+    """Class index of each example, into `Task.labels`; its score in a regression; none for span tasks."""
     pairs: Sequence[str] | None = None
     """Second segment of each example, for pair tasks; for span tasks the context."""
     answers: Sequence[GoldAnswers] | None = None
@@ -117,24 +123,48 @@ class TrainingOverrides:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PublishedFigures:
+    """What others report for a task on another model or another test set: shown apart, never averaged."""
+
+    about: str
+    """Which model, which test set, and where it is published."""
+    splits: Mapping[str, Mapping[str, float]]
+    """Test split -> name of a method -> its main metric as a fraction."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
-    """One classification task, loaded, split and capped."""
+    """One task, loaded, split and capped."""
 
     name: str
     title: str
     data: DataStatus
     labels: tuple[str, ...]
-    """Class names in index order (sorted), over all splits before any cap."""
+    """Class names in index order, over all splits before any cap: sorted, but for a positive class, which is
+    last. A regression task has none."""
     train: Split = field(repr=False)
     valid: Split = field(repr=False)
     test: Split = field(repr=False)
     fingerprint: str
-    """SHA-256 (hex) over name, class names and every text, label and answer of the three splits, in order."""
+    """SHA-256 (hex) over name, class names and every text, label and answer of all splits, in order."""
     kind: TaskKind = TaskKind.CLASSIFICATION
+    score_range: tuple[float, float] | None = None
+    """Least and largest score of a regression task."""
     metric: str = "accuracy"
+    """The main metric, by which epochs are chosen and which R[after, on] holds."""
+    secondary: tuple[str, ...] = ()
+    """Further metrics of every test split."""
+    further_tests: Mapping[str, Split] = field(default_factory=dict, repr=False)
+    """Test splits beside the main one, by name."""
     overrides: TrainingOverrides = TrainingOverrides()
     paper: PaperFigures | None = None
+    published: PublishedFigures | None = None
     bayes_accuracy: float | None = None
     """Best accuracy any classifier can reach, known for simulated tasks only."""
     notes: tuple[str, ...] = ()
     """Short sentences about the data (partial copy, inferred label, differing counts ...)."""
+
+    @property
+    def tests(self) -> Mapping[str, Split]:
+        """All test splits by name, the main one first."""
+        return {MAIN_SPLIT: self.test, **self.further_tests}

@@ -32,7 +32,7 @@ from stream.run import main
 from stream.scheduler import TaskStream
 from stream.simulator import simulate
 from tasks.fingerprint import task_fingerprint
-from tasks.task import DataStatus, Split, Task
+from tasks.task import DataStatus, Split, Task, TaskKind
 from tests.stream.tiny import WORDS
 
 NAMES = ("birds", "clouds", "doors", "engines")
@@ -88,6 +88,58 @@ def tiny_task(name: str, *, num_labels: int = 2, first: int = 0, num_test: int =
         fingerprint="",
     )
     return replace(task, fingerprint=task_fingerprint(name, task.labels, [train, valid, test]))
+
+
+def scored_task(name: str, *, first: int = 0) -> Task:
+    """A regression of scores from 0 to 5: the examples of `tiny_task`, whose classes are worth 1 and 4.
+
+    The number of different letters adds a little, so that not all scores of a class are equal.
+    """
+    task = tiny_task(name, first=first)
+
+    def scored(split: Split) -> Split:
+        pairs = zip(split.texts, split.labels, strict=True)
+        worth = [1.0 + 3.0 * label + 0.05 * len(set(text)) for text, label in pairs]
+        return replace(split, labels=[min(score, 5.0) for score in worth])
+
+    task = replace(
+        task,
+        kind=TaskKind.REGRESSION,
+        labels=(),
+        score_range=(0.0, 5.0),
+        metric="spearman",
+        secondary=("pearson",),
+        train=scored(task.train),
+        valid=scored(task.valid),
+        test=scored(task.test),
+    )
+    return replace(task, fingerprint=task_fingerprint(name, (), [task.train, task.valid, task.test]))
+
+
+def split_task(name: str, *, first: int = 0) -> Task:
+    """A pair task with a further test split, as MNLI has: each text of `tiny_task` is cut in two."""
+    task = tiny_task(name, first=first)
+    other = tiny_task(f"{name} mismatched", first=first, num_test=14)
+
+    def paired(split: Split) -> Split:
+        halves = [text.split(" ") for text in split.texts]
+        return replace(
+            split,
+            texts=[" ".join(words[:3]) for words in halves],
+            pairs=[" ".join(words[3:]) for words in halves],
+        )
+
+    return replace(
+        task,
+        kind=TaskKind.PAIR,
+        metric="f1",
+        secondary=("accuracy",),
+        train=paired(task.train),
+        valid=paired(task.valid),
+        test=paired(task.test),
+        further_tests={"mismatched": paired(other.test)},
+        fingerprint=f"{task.fingerprint} mismatched",
+    )
 
 
 def _split(part: Examples) -> Split:

@@ -1,5 +1,6 @@
 """The ledger's evaluations R[after, on] and the plans they were made under."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,7 @@ from db.errors import ConflictError, DamageError
 from db.ledger.part import LedgerPart
 from db.records import EvaluationRecord, PlanRecord
 from db.rows import decode_evaluation, decode_plan, encode_evaluation, row_digest, stored_json, table_of
-from db.tables import EvaluationRow, PlanRow, TaskRow
+from db.tables import EvaluationRow, LearnedSplitRow, PlanRow, TaskRow
 
 
 class EvaluationRows(LedgerPart):
@@ -61,15 +62,13 @@ class EvaluationRows(LedgerPart):
         with self.storage.reading() as connection:
             return connection.execute(query).first() is not None
 
-    def evaluated(self, after: int, split: str = "test") -> frozenset[int]:
-        """Return the positions `on` whose R[after, on] is recorded."""
-        query = select(EvaluationRow.on_position).where(
-            EvaluationRow.run_id == self.run_id,
-            EvaluationRow.after_position == after,
-            EvaluationRow.split == split,
+    def evaluated(self, after: int) -> frozenset[tuple[int, str]]:
+        """Return position and split of what is recorded of R[after, :]."""
+        query = select(EvaluationRow.on_position, EvaluationRow.split).where(
+            EvaluationRow.run_id == self.run_id, EvaluationRow.after_position == after
         )
         with self.storage.reading() as connection:
-            return frozenset(connection.execute(query).scalars())
+            return frozenset((row.on_position, row.split) for row in connection.execute(query))
 
     def record_evaluation(self, evaluation: EvaluationRecord, predictions: bytes) -> None:
         """Record one cell as `record_evaluations` does."""
@@ -140,8 +139,8 @@ class EvaluationRows(LedgerPart):
             if after is not None:
                 yield self.evaluations(after=after)
 
-    def finished_arrivals(self, split: str = "test") -> int:
-        """Return how many arrivals, from the first, have evaluations of every task up to them.
+    def finished_arrivals(self) -> int:
+        """Return how many arrivals, from the first, have evaluations of every split of every task up to them.
 
         Tasks removed since are not waited for. One pass over the index: for the start of a run, not its loop.
         """
@@ -151,18 +150,19 @@ class EvaluationRows(LedgerPart):
             .join(TaskRow, task_at)
             .where(
                 EvaluationRow.run_id == self.run_id,
-                EvaluationRow.split == split,
                 TaskRow.removed_at.is_(None),
             )
             .group_by(EvaluationRow.after_position)
         )
         present = select(TaskRow.position, TaskRow.removed_at).where(TaskRow.run_id == self.run_id)
+        further = select(LearnedSplitRow.position).where(LearnedSplitRow.run_id == self.run_id)
         with self.storage.reading() as connection:
             counts = {row.after_position: row.number for row in connection.execute(counted)}
             tasks = connection.execute(present.order_by(TaskRow.position)).all()
+            num_further = Counter(connection.execute(further).scalars())
         expected = 0
         for index, (position, removed_at) in enumerate(tasks):
-            expected += removed_at is None
+            expected += 0 if removed_at is not None else 1 + num_further[position]
             if position != index or counts.get(position, 0) < expected:
                 return index
         return len(tasks)

@@ -9,7 +9,7 @@ from db.errors import DamageError
 from db.ledger.part import LedgerPart
 from db.records import Damage
 from db.rows import Row, row_digest, table_of
-from db.tables import EvaluationRow, ParametersRow, TestSetRow
+from db.tables import EvaluationRow, LearnedSplitRow, ParametersRow, TestSetRow
 from db.trial_tables import TrialRow
 
 ROWS_PER_TRANSACTION = 10_000
@@ -19,7 +19,7 @@ class Integrity(LedgerPart):
     """What can be proven from the database alone."""
 
     def check_rows(self, limit: int = 10) -> tuple[Damage, ...]:
-        """Recompute the digest of every row of parameters, trials and evaluations; name those edited.
+        """Recompute the digest of every row of results, and name those that were edited.
 
         The digests protect against accidents: who edits on purpose can compute them too. A deleted row is not
         seen here; the completeness of the accuracy matrix shows it.
@@ -31,7 +31,7 @@ class Integrity(LedgerPart):
             The damaged rows in order of the tables' keys; empty when all are as recorded.
         """
         found: list[Damage] = []
-        for table in map(table_of, (ParametersRow, TrialRow, EvaluationRow)):
+        for table in map(table_of, (ParametersRow, LearnedSplitRow, TrialRow, EvaluationRow)):
             for damage in self._damaged_rows(table):
                 found.append(damage)
                 if len(found) >= limit:
@@ -65,6 +65,9 @@ class Integrity(LedgerPart):
         elif "recipe_sha256" in row and "owner" not in row:
             position = row["position"]
             what = f"row of trial {row['number']}"
+        elif "split" in row:
+            position = row["position"]
+            what = f"row of the learned {row['split']} split"
         else:
             position = row["position"]
             what = f"row of {row['owner']} parameters"
@@ -132,11 +135,17 @@ class Integrity(LedgerPart):
                 .where(TrialRow.run_id == self.run_id)
                 .order_by(TrialRow.position, TrialRow.number)
             ).all()
+            further = connection.execute(
+                select(LearnedSplitRow.position, LearnedSplitRow.predictions_sha256)
+                .where(LearnedSplitRow.run_id == self.run_id)
+                .order_by(LearnedSplitRow.position, LearnedSplitRow.split)
+            ).all()
         yield from (
             (row.position, f"{row.owner} parameters", row.sha256) for row in parameters if not row.removed_at
         )
         yield from ((row.position, f"{row.split} split", row.sha256) for row in splits)
         yield from ((row.position, "predictions", row.learned_predictions_sha256) for row in parameters)
+        yield from ((row.position, "predictions", row.predictions_sha256) for row in further)
         yield from ((row.on_position, "predictions", row.predictions_sha256) for row in predictions)
         for row in trials:
             if row.sha256 and not row.removed_at:

@@ -7,12 +7,13 @@ from sqlalchemy import ColumnElement, Connection, delete, insert, select
 from db.blobs import get_blob, put_blob, sha256_of
 from db.errors import ConflictError
 from db.ledger.checkpoints import CheckpointRows
-from db.records import HashedBytes, Owner, ParametersRecord
+from db.ledger.splits import LearnedSplitRows
+from db.records import HashedBytes, LearnedSplit, Owner, ParametersRecord
 from db.rows import decode_parameters, encode_parameters, row_digest, table_of
 from db.tables import CheckpointRow, ParametersRow, TaskRow
 
 
-class ParameterRows(CheckpointRows):
+class ParameterRows(CheckpointRows, LearnedSplitRows):
     """What was learned; recording it drops the checkpoints it came from."""
 
     def has_parameters(self, position: int) -> bool:
@@ -24,13 +25,17 @@ class ParameterRows(CheckpointRows):
             return connection.execute(query).first() is not None
 
     def record_parameters(
-        self, records: Sequence[tuple[ParametersRecord, bytes]], predictions: bytes
+        self,
+        records: Sequence[tuple[ParametersRecord, bytes]],
+        predictions: bytes,
+        further: Sequence[tuple[LearnedSplit, bytes]] = (),
     ) -> None:
         """Record what one arrival learned, in one transaction, and drop its checkpoint.
 
         Args:
             records: own and, for methods that share, shared parameters of one position with their bytes.
             predictions: those right after training, named by `learned_predictions_sha256` of each record.
+            further: what further test splits gave then, with their predictions.
 
         Raises:
             ValueError: a hash or size is not that of the bytes, or the records are of different positions.
@@ -44,6 +49,7 @@ class ParameterRows(CheckpointRows):
             for record, content in records:
                 put_blob(connection, self.storage, content)
                 self._insert(connection, record)
+            self._insert_splits(connection, further, position)
             connection.execute(
                 delete(table_of(CheckpointRow)).where(
                     CheckpointRow.run_id == self.run_id, CheckpointRow.position == position

@@ -176,7 +176,7 @@ def _data_words(data: str) -> str:
 
 def _result_words(task: TaskResult) -> str:
     """The test metric beside the paper's, or beside the best that a simulated task allows."""
-    value = "not evaluated" if task.test is None else f"{task.metric} {percent(task.test)}"
+    value = f"{task.metric} {percent(task.test)}" if task.is_evaluated else "not evaluated"
     if task.data == "simulated":
         limit = "" if task.bayes_accuracy is None else f", Bayes accuracy {percent(task.bayes_accuracy)}"
         return f"{value} (SIMULATED DATA{limit})"

@@ -55,6 +55,8 @@ class StreamState:
     """R of the finished arrivals."""
     row: Row = ()
     """R of the arrival under way, as far as re-evaluated."""
+    seen: frozenset[tuple[int, str]] = frozenset()
+    """(on, split) of the arrival under way that are re-evaluated."""
     peaks: Row = ()
     """Best value of each task so far, what forgetting is measured against."""
     forgetting: float | None = None
@@ -85,7 +87,9 @@ class StreamState:
 def state_from_results(results: RunResults, now: float, started_at: float | None = None) -> StreamState:
     """Return the state of a run from what the ledger holds; `started_at` is `now` unless given."""
     rows = results.matrix.rows
-    is_partial = bool(rows) and _is_partial(rows[-1], results)
+    last = len(rows) - 1
+    seen = frozenset((c.on, c.split) for c in results.comparisons if c.after == last)
+    is_partial = bool(rows) and len(seen) < _row_splits(results, last)
     finished, row = (rows[:-1], rows[-1]) if is_partial else (rows, ())
     state = StreamState(
         run=results.run,
@@ -98,7 +102,8 @@ def state_from_results(results: RunResults, now: float, started_at: float | None
     )
     for finished_row in finished:
         state = _with_row(state, finished_row)
-    state = replace(state, row=_without_tail(row))
+    if is_partial:
+        state = replace(state, row=_without_tail(row), seen=seen)
     return replace(state, current=_unfinished_arrival(state, results, now))
 
 
@@ -135,18 +140,18 @@ def epoch_finished(state: StreamState, epoch: EpochRecord, now: float) -> Stream
 
 def task_evaluated(state: StreamState, comparison: Comparison, now: float) -> StreamState:
     """One cell of the current row is known; a cell that is known already changes nothing."""
-    after, on = comparison.after, comparison.on
-    if after < state.num_finished or (on < len(state.row) and state.row[on] is not None):
+    after, on, cell = comparison.after, comparison.on, (comparison.on, comparison.split)
+    if after < state.num_finished or cell in state.seen:
         return state
-    padding = (None,) * (on - len(state.row))
-    row = (*state.row[:on], *padding, comparison.value, *state.row[on + 1 :])
-    # The ledger's proof already expects the row of a task that was learned before a resume.
-    is_expected = bool(state.row) or after < len(state.tasks)
+    row = state.row
+    if comparison.is_main:
+        row = (*row[:on], *(None,) * (on - len(row)), comparison.value, *row[on + 1 :])
     return replace(
         state,
         current=_current_at(state, after, now),
         row=row,
-        proof=_with_comparison(state.proof, comparison, 0 if is_expected else _row_length(state, after)),
+        seen=state.seen | {cell},
+        proof=_with_comparison(state.proof, comparison, _num_more(state, comparison)),
         evaluation_seconds=state.evaluation_seconds + comparison.seconds,
     )
 
@@ -158,7 +163,8 @@ def arrival_finished(state: StreamState, task: TaskResult, point: GrowthPoint) -
     row = (*state.row, *(None,) * (task.position + 1 - len(state.row)))
     known = tuple(other for other in state.tasks if other.position != task.position)
     points = tuple(other for other in state.points if other.position != point.position)
-    state = replace(state, tasks=(*known, task), points=(*points, point), row=(), current=None)
+    state = replace(state, tasks=(*known, task), points=(*points, point))
+    state = replace(state, row=(), seen=frozenset(), current=None)
     return _with_row(state, row)
 
 
@@ -180,12 +186,16 @@ def broken_off(state: StreamState, status: RunStatus, now: float) -> StreamState
     return replace(state, run=replace(state.run, status=status), ended_at=now)
 
 
-def _is_partial(row: Row, results: RunResults) -> bool:
-    """Whether a served task of the row is not re-evaluated yet; removed ones never are."""
+def _row_splits(results: RunResults, after: int) -> int:
+    """Comparisons that a complete row of R has: all test splits of the tasks served then.
+
+    Removed tasks are counted as far as they were evaluated before.
+    """
     if results.run.regime is Regime.SEPARATE:
-        return row[-1] is None
+        return results.num_splits.get(after, 1)
     removed = {task.position for task in results.tasks if task.removed}
-    return any(value is None and on not in removed for on, value in enumerate(row))
+    gone = sum(c.after == after and c.on in removed for c in results.comparisons)
+    return gone + sum(results.num_splits.get(on, 1) for on in range(after + 1) if on not in removed)
 
 
 def _without_tail(row: Row) -> Row:
@@ -229,6 +239,18 @@ def _epochs_at(state: StreamState, position: int) -> tuple[EpochRecord, ...]:
 def _name_at(state: StreamState, position: int) -> str:
     names = state.run.task_names
     return names[position] if position < len(names) else f"task {position + 1}"
+
+
+def _num_more(state: StreamState, comparison: Comparison) -> int:
+    """Comparisons that this one shows to be expected beyond those that the proof expects already.
+
+    The ledger's proof expects the whole row of a task that was learned before a resume. Otherwise the first
+    comparison of a row brings one per task, and every further split of a task itself.
+    """
+    if comparison.after < len(state.tasks):
+        return 0
+    row = 0 if state.seen else _row_length(state, comparison.after)
+    return row + (not comparison.is_main)
 
 
 def _row_length(state: StreamState, after: int) -> int:

@@ -21,9 +21,9 @@ DATA_TAGS = {"real": ("real", "dim"), "partial": ("part", "yellow"), "simulated"
 """Tag and style of a task by where its data comes from; a simulated one must not be overlooked."""
 
 
-def percent(value: float) -> str:
-    """Format a fraction: 0.873 as "87.3 %"."""
-    return f"{100 * value:.1f} %"
+def percent(value: float | None) -> str:
+    """Format a fraction: 0.873 as "87.3 %"; None is a metric that is undefined."""
+    return "undefined" if value is None else f"{100 * value:.1f} %"
 
 
 def duration(seconds: float) -> str:
@@ -61,9 +61,12 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def sparkline(values: Sequence[float], width: int) -> str:
-    """Draw the last `width` fractions from the lowest one up; the full height is SPARK_SPAN at least."""
-    shown = list(values)[-width:] if width > 0 else []
+def sparkline(values: Sequence[float | None], width: int) -> str:
+    """Draw the last `width` fractions from the lowest one up; the full height is SPARK_SPAN at least.
+
+    What is undefined is left out.
+    """
+    shown = [value for value in values if value is not None][-width:] if width > 0 else []
     if not shown:
         return ""
     low, span = min(shown), max(SPARK_SPAN, max(shown) - min(shown))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import safetensors.torch
 import torch
-from jaxtyping import Int
+from jaxtyping import Int, Real
 from torch import Tensor
 
 from stream.errors import UserError
@@ -34,11 +34,11 @@ class TokenSet:
     """int64; example i holds ids[offsets[i]:offsets[i + 1]]."""
     second: Int[Tensor, " examples"]
     """int32; index within the example of the first token of segment type 1, or its length."""
-    labels: Int[Tensor, " examples"]
-    """int64 class indices."""
+    labels: Real[Tensor, " examples"]
+    """int64 class indices, or float32 scores."""
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.offsets) - 1
 
     @property
     def num_examples(self) -> int:
@@ -156,9 +156,16 @@ def _encode(tokenizer: Any, split: Split) -> EncodedSplit:
         ids=torch.from_numpy(np.concatenate(ids)) if ids else torch.zeros(0, dtype=torch.int32),
         offsets=torch.from_numpy(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)),
         second=torch.tensor(second, dtype=torch.int32),
-        labels=torch.tensor(list(split.labels), dtype=torch.int64),
+        labels=_gold(split),
     )
     return EncodedSplit(tokens=tokens, num_truncated=num_truncated)
+
+
+def _gold(split: Split) -> Real[Tensor, " examples"]:
+    """Class indices as int64, scores as float32."""
+    labels = list(split.labels)
+    scored = any(isinstance(label, float) for label in labels)
+    return torch.tensor(labels, dtype=torch.float32 if scored else torch.int64)
 
 
 def second_segment(encoding: Any, *, paired: bool) -> int:

@@ -15,16 +15,16 @@ from functools import cache
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from stream.learning.encoding import TokenSet
 from stream.learning.frozen import FrozenStates
-from stream.metrics import METRICS, Evaluation
+from stream.learning.objectives import CLASSES, Objective, Scoring
+from stream.metrics import Evaluation
 from stream.model.backbone import Backbone
 from stream.model.batch import Batch
-from stream.model.encoder import Encoder, assemble, logits, logits_above
+from stream.model.encoder import Encoder, assemble
 from stream.model.precision import cpu_capability
 
 EVALUATION_BATCH = 64
@@ -128,22 +128,30 @@ def lay_out(tokens: TokenSet, plan: EvaluationPlan, backbone: Backbone) -> Evalu
 
 
 def predict(
-    backbone: Backbone, parameters: Mapping[str, Tensor], tokens: TokenSet, plan: EvaluationPlan
-) -> Float[Tensor, "examples labels"]:
-    """Float32 logits on the CPU, in example order."""
-    return predict_set(assemble(backbone, parameters), lay_out(tokens, plan, backbone))
+    backbone: Backbone,
+    parameters: Mapping[str, Tensor],
+    tokens: TokenSet,
+    plan: EvaluationPlan,
+    objective: Objective = CLASSES,
+) -> Float[Tensor, "examples outputs"]:
+    """Float32 outputs of the head on the CPU, in example order."""
+    return predict_set(assemble(backbone, parameters), lay_out(tokens, plan, backbone), objective=objective)
 
 
 @torch.inference_mode()
 def predict_set(
-    encoder: Encoder, laid_out: EvaluationSet, below: FrozenStates | None = None
-) -> Float[Tensor, "examples labels"]:
-    """Float32 logits on the CPU, in example order; `below` spares the layers that are frozen."""
+    encoder: Encoder,
+    laid_out: EvaluationSet,
+    below: FrozenStates | None = None,
+    *,
+    objective: Objective = CLASSES,
+) -> Float[Tensor, "examples outputs"]:
+    """Float32 outputs on the CPU, in example order; `below` spares the layers that are frozen."""
     if below is None:
-        outputs = [logits(encoder, batch).cpu() for batch in laid_out.batches]
+        outputs = [objective.outputs(encoder, batch).cpu() for batch in laid_out.batches]
     else:
         outputs = [
-            logits_above(encoder, x, batch, below.level).cpu()
+            objective.outputs_above(encoder, x, batch, below.level).cpu()
             for x, batch in zip(below.states, laid_out.batches, strict=True)
         ]
     num_examples = len(laid_out.tokens)  # a single example is followed by its copy
@@ -158,25 +166,26 @@ def evaluate(
     parameters: Mapping[str, Tensor],
     tokens: TokenSet,
     *,
-    metric: str,
+    scoring: Scoring,
     plan: EvaluationPlan,
 ) -> Evaluation:
-    """Metric (a name in `METRICS`), predictions and digest of one task's tensors on a token set."""
-    return evaluate_set(assemble(backbone, parameters), lay_out(tokens, plan, backbone), metric=metric)
+    """Metrics, predictions and digest of one task's tensors on a token set."""
+    return evaluate_set(assemble(backbone, parameters), lay_out(tokens, plan, backbone), scoring=scoring)
 
 
 def evaluate_set(
-    encoder: Encoder, laid_out: EvaluationSet, *, metric: str, below: FrozenStates | None = None
+    encoder: Encoder, laid_out: EvaluationSet, *, scoring: Scoring, below: FrozenStates | None = None
 ) -> Evaluation:
     """The same for an assembled encoder and a token set that is laid out."""
     started = time.perf_counter()
-    outputs = predict_set(encoder, laid_out, below)
-    predictions = outputs.argmax(1).to(torch.int32)
-    content = predictions.numpy().astype("<i4").tobytes()
+    outputs = predict_set(encoder, laid_out, below, objective=scoring.objective)
+    content = scoring.objective.predictions(outputs, laid_out.tokens)
+    value, secondary = scoring.values(content, laid_out.tokens)
     return Evaluation(
-        metric=metric,
-        value=METRICS[metric](predictions.numpy(), laid_out.tokens.labels.numpy()),
-        num_examples=len(laid_out.tokens),
+        metric=scoring.metric,
+        value=value,
+        secondary=secondary,
+        num_examples=laid_out.tokens.num_examples,
         logits_sha256=logits_digest(outputs),
         predictions_sha256=hashlib.sha256(content).hexdigest(),
         predictions=content,
@@ -185,14 +194,9 @@ def evaluate_set(
     )
 
 
-def logits_digest(outputs: Float[Tensor, "examples labels"]) -> str:
+def logits_digest(outputs: Float[Tensor, "examples outputs"]) -> str:
     """SHA-256 (hex) over float32 logits, little-endian, C order."""
     return hashlib.sha256(outputs.contiguous().numpy().astype("<f4").tobytes()).hexdigest()
-
-
-def mean_loss(outputs: Float[Tensor, "examples labels"], tokens: TokenSet) -> float:
-    """Mean cross-entropy in nats."""
-    return float(F.cross_entropy(outputs, tokens.labels))
 
 
 @cache

@@ -7,6 +7,7 @@ from functools import cached_property
 from torch import Tensor
 
 from stream.learning.encoding import TokenSet
+from stream.learning.objectives import BY_ACCURACY, Scoring
 from stream.learning.recipe import Recipe
 from stream.model.backbone import Backbone
 from stream.model.methods import Materialise, Site, as_trained
@@ -19,8 +20,8 @@ class TaskData:
     train: TokenSet
     valid: TokenSet
     num_epochs: int
-    metric: str = "accuracy"
-    """Validation metric, a name in `METRICS`."""
+    scoring: Scoring = BY_ACCURACY
+    """How the task is asked and judged; its main metric validates."""
     head: str = "head"
     """Name of the site of this task's head in the job."""
 

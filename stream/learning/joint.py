@@ -61,7 +61,7 @@ def _job(learner: Learner, prepared: Sequence[PreparedTask], seeds: Sequence[int
     sites: list[Site] = list(body)
     start: dict[str, Tensor] = fresh_parameters(body, backbone, NO_PARAMETERS, seed)
     for i, (task, own_seed) in enumerate(zip(prepared, seeds, strict=True)):
-        head = head_sites(backbone.architecture, len(task.task.labels))
+        head = head_sites(backbone.architecture, task.num_outputs)
         fresh = fresh_parameters(head, backbone, NO_PARAMETERS, own_seed)
         for site in head:
             name = site.name.replace("head.", f"head.{i}.")
@@ -96,14 +96,13 @@ def _learned(
     body = TaskParameters({name: value for name, value in trained.values.items() if name in names})
     served = job.data[i].served(trained.values)
     head = TaskParameters({name: served[name] for name in ("head.weight", "head.bias")})
-    plan, metric = make_plan(prepared.test.tokens, learner.backbone), prepared.task.metric
-    valid_plan = make_plan(prepared.valid.tokens, learner.backbone)
-    valid = evaluate(learner.backbone, served, prepared.valid.tokens, metric=metric, plan=valid_plan)
+    tokens = prepared.valid.tokens
+    plan = make_plan(tokens, learner.backbone)
+    valid = evaluate(learner.backbone, served, tokens, scoring=prepared.scoring, plan=plan)
     return Learned(
         own=head,
         shared=body if i == 0 else NO_PARAMETERS,
-        evaluation=evaluate(learner.backbone, served, prepared.test.tokens, metric=metric, plan=plan),
-        plan=plan,
+        tests=learner.in_memory(prepared, served),
         recipe_sha256=job.recipe_sha256,
         best_epoch=trained.best_epoch,
         valid=valid.value,

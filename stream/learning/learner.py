@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from db.records import Owner
 from stream.learning.checkpoints import Checkpoints
-from stream.learning.encoding import EncodedSplit, encode_split
+from stream.learning.encoding import EncodedSplit, TokenSet
 from stream.learning.evaluation import EvaluationPlan, evaluate, make_plan
 from stream.learning.job import TaskData, TrainingJob
+from stream.learning.objectives import Scoring, scoring_of
 from stream.learning.recipe import Recipe, recipe_sha256
 from stream.learning.training import Observer, train
 from stream.metrics import Evaluation
@@ -22,7 +24,7 @@ from stream.model.backbone import Backbone
 from stream.model.methods import Method, Site, fresh_parameters
 from stream.model.parameters import NO_PARAMETERS, TaskParameters, fingerprint
 from stream.scheduler import Arrival
-from tasks.task import Task
+from tasks.task import MAIN_SPLIT, Split, Task
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -30,9 +32,16 @@ class PreparedTask:
     """A task as tokens."""
 
     task: Task
+    scoring: Scoring
     train: EncodedSplit
     valid: EncodedSplit
-    test: EncodedSplit
+    tests: Mapping[str, TokenSet]
+    """All test splits by name, the main one first."""
+
+    @property
+    def num_outputs(self) -> int:
+        """Outputs of the task's head."""
+        return self.scoring.objective.num_outputs(len(self.task.labels))
 
     @property
     def truncated_fraction(self) -> float:
@@ -47,15 +56,28 @@ class Learned:
     own: TaskParameters
     shared: TaskParameters
     """A new version of the stream's tensors; empty for isolated methods."""
-    evaluation: Evaluation
-    """On the test split, with the tensors in memory right after training."""
-    plan: EvaluationPlan
+    tests: Mapping[str, "InMemory"]
+    """Each test split with the tensors in memory right after training, the main split first."""
     recipe_sha256: str
     best_epoch: int
-    valid: float
+    valid: float | None
+    """Main metric on the validation split; None where it is undefined."""
     num_trained: int
     seconds: float
     notes: tuple[str, ...]
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """That of the main test split."""
+        return self.tests[MAIN_SPLIT].evaluation
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InMemory:
+    """What a test split gave, and under which plan."""
+
+    evaluation: Evaluation
+    plan: EvaluationPlan
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,13 +90,22 @@ class Learner:
     recipe: Recipe
 
     def prepare(self, task: Task) -> PreparedTask:
-        """Tokenise the three splits of a task."""
+        """Tokenise the splits of a task.
 
-        def encoded(split: Any) -> EncodedSplit:
-            return encode_split(self.backbone.tokenizer, split, max_length=self.max_length)
+        Raises:
+            UserError: a metric does not fit the task's classes.
+        """
+        scoring = scoring_of(task)
+
+        def encoded(split: Split) -> EncodedSplit:
+            return scoring.objective.encode(self.backbone.tokenizer, split, max_length=self.max_length)
 
         return PreparedTask(
-            task=task, train=encoded(task.train), valid=encoded(task.valid), test=encoded(task.test)
+            task=task,
+            scoring=scoring,
+            train=encoded(task.train),
+            valid=encoded(task.valid),
+            tests={name: encoded(split).tokens for name, split in task.tests.items()},
         )
 
     @property
@@ -82,9 +113,9 @@ class Learner:
         """Tokens of a text: the recipe's, bounded by the backbone's positions."""
         return min(self.recipe.max_length, self.backbone.architecture.max_positions)
 
-    def sites(self, num_labels: int) -> tuple[Site, ...]:
-        """The stored tensors of a task with that many classes."""
-        return self.method.sites(self.backbone.architecture, num_labels)
+    def sites(self, num_outputs: int) -> tuple[Site, ...]:
+        """The stored tensors of a task whose head has that many outputs."""
+        return self.method.sites(self.backbone.architecture, num_outputs)
 
     def learn(
         self,
@@ -101,8 +132,8 @@ class Learner:
             TrainingError: the loss was not finite twice.
         """
         started = time.perf_counter()
-        task, num_labels = prepared.task, len(prepared.task.labels)
-        trained_sites = self.method.trained_sites(self.backbone.architecture, num_labels)
+        task, num_outputs = prepared.task, prepared.num_outputs
+        trained_sites = self.method.trained_sites(self.backbone.architecture, num_outputs)
         identity = self.recipe_identity(task, arrival.seed, shared)
         job = TrainingJob(
             backbone=self.backbone,
@@ -117,19 +148,15 @@ class Learner:
         )
         trained = train(job, checkpoints, observer)
         seconds = time.perf_counter() - started
-        sites = self.sites(num_labels)
+        sites = self.sites(num_outputs)
         own, new_shared = (
             TaskParameters({s.name: trained.values[s.name] for s in sites if s.owner is owner})
             for owner in (Owner.OWN, Owner.SHARED)
         )
-        plan = make_plan(prepared.test.tokens, self.backbone)
         return Learned(
             own=own,
             shared=new_shared,
-            evaluation=evaluate(
-                self.backbone, trained.values, prepared.test.tokens, metric=prepared.task.metric, plan=plan
-            ),
-            plan=plan,
+            tests=self.in_memory(prepared, trained.values),
             recipe_sha256=identity,
             best_epoch=trained.best_epoch,
             valid=trained.valid,
@@ -147,9 +174,18 @@ class Learner:
             num_epochs=self.recipe.for_task(prepared.task).epochs_for(
                 prepared.task, tokens.num_tokens, self.method.paper_epochs
             ),
-            metric=prepared.task.metric,
+            scoring=prepared.scoring,
             head=head,
         )
+
+    def in_memory(self, prepared: PreparedTask, values: Mapping[str, Tensor]) -> dict[str, InMemory]:
+        """Evaluate every test split with tensors at hand."""
+        found: dict[str, InMemory] = {}
+        for name, tokens in prepared.tests.items():
+            plan = make_plan(tokens, self.backbone)
+            evaluation = evaluate(self.backbone, values, tokens, scoring=prepared.scoring, plan=plan)
+            found[name] = InMemory(evaluation=evaluation, plan=plan)
+        return found
 
     def recipe_identity(self, task: Task, seed: int, shared: TaskParameters = NO_PARAMETERS) -> str:
         """`recipe_sha256` of learning this task with this seed; covers what is shared so far."""
@@ -157,6 +193,7 @@ class Learner:
         return recipe_sha256(
             self.recipe.for_task(task),
             task=task.fingerprint,
+            **({} if task.metric == "accuracy" else {"metric": task.metric}),
             paper_epochs=self._paper_epochs(task),
             seed=seed,
             method=method,

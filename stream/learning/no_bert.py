@@ -29,8 +29,8 @@ from stream.errors import UserError
 from stream.learning.budget import SearchBudget
 from stream.learning.pipelines import FAMILIES, Scores, TermClassifier
 from stream.learning.terms import Counts, TermCounter
-from stream.metrics import METRICS
-from tasks.task import Task
+from stream.task_metrics import CLASS_METRICS
+from tasks.task import Task, TaskKind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,8 +45,8 @@ class SearchedPipeline:
     """Fits in all rungs and the winner's last one."""
     valid: float
     """The task's metric on the validation split, of the winner fitted to the whole training split."""
-    scores: Scores = field(repr=False)
-    """Of the test split, float32 [num_test, num_labels]: margins or log-probabilities; argmax predicts."""
+    scores: Mapping[str, Scores] = field(repr=False)
+    """Of each test split, float32 [num_test, num_labels]: margins or log-probabilities; argmax predicts."""
     seconds: float
     notes: tuple[str, ...]
 
@@ -58,7 +58,7 @@ def search_pipelines(task: Task, *, budget: SearchBudget, seed: int) -> Searched
     training, is answered with the frequencies of the classes, and a note says so.
 
     Raises:
-        UserError: the training or the validation split is empty.
+        UserError: the training or the validation split is empty, or the task is no classification.
     """
     started = time.perf_counter()
     _check(task)
@@ -67,8 +67,8 @@ def search_pipelines(task: Task, *, budget: SearchBudget, seed: int) -> Searched
         data = _count(task, budget, small_seed)
         found = _halve(data, budget, small_seed)
         winner, fit_notes = _fit(found.candidate, data)
-        valid = METRICS[task.metric](winner.predict(data.valid), np.asarray(task.valid.labels))
-        scores = winner.scores(data.counter.count(task.test))
+        valid = CLASS_METRICS[task.metric](winner.predict(data.valid), np.asarray(task.valid.labels))
+        scores = {name: winner.scores(data.counter.count(test)) for name, test in task.tests.items()}
     return SearchedPipeline(
         description=_description(found.candidate, learnt=winner.learnt_),
         num_candidates=found.num_candidates,
@@ -104,6 +104,11 @@ class _Found:
 
 
 def _check(task: Task) -> None:
+    if task.kind not in (TaskKind.CLASSIFICATION, TaskKind.PAIR):
+        raise UserError(
+            f"no-bert searches classifiers, but task {task.name} is a {task.kind}; "
+            "leave it out with --tasks, or choose another method."
+        )
     for name, split in (("training", task.train), ("validation", task.valid)):
         if not len(split):
             raise UserError(
@@ -192,7 +197,7 @@ def _space(views: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _scorer(metric: str) -> Callable[[TermClassifier, Counts, Int64[np.ndarray, " examples"]], float]:
-    measure = METRICS[metric]
+    measure = CLASS_METRICS[metric]
     return lambda classifier, counts, labels: measure(classifier.predict(counts), labels)
 
 

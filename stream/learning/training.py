@@ -11,19 +11,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from db.records import EpochRecord
 from stream.errors import TrainingError
 from stream.learning.batching import Indices, epoch_batches, interleaved
 from stream.learning.checkpoints import Checkpoints, TrainingState
-from stream.learning.evaluation import make_plan, mean_loss, predict
+from stream.learning.evaluation import make_plan, predict
 from stream.learning.flat import FlatParameters
 from stream.learning.job import TrainingJob
-from stream.metrics import METRICS
 from stream.model.dropout import MaskPool, StepDropout
-from stream.model.encoder import assemble, logits
+from stream.model.encoder import assemble
 from stream.model.parameters import TaskParameters
 
 CHECKPOINT_SECONDS = 30.0
@@ -64,7 +62,7 @@ class Trained:
     values: TaskParameters
     """All tensors to be stored, as at the best epoch, on the compute device."""
     best_epoch: int
-    valid: float
+    valid: float | None
     num_trained: int
     restarted: bool
     epochs: tuple[EpochRecord, ...]
@@ -197,7 +195,8 @@ class _Training:
         dropout = StepDropout(self._pools, self._step)
         tensors = job.materialise(self._flat.tensors(job.backbone.dtype))
         encoder = assemble(job.backbone, job.data[part].served(tensors))
-        loss = F.cross_entropy(logits(encoder, batch, dropout), train.labels[chosen])
+        objective = job.data[part].scoring.objective
+        loss = objective.loss(objective.outputs(encoder, batch, dropout), train.labels[chosen])
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self._flat.leaves, self.recipe.clip_norm)
@@ -221,24 +220,29 @@ class _Training:
             num_tokens=sum(part.train.num_tokens for part in parts),
             seconds=seconds,
         )
-        best = -math.inf if self._best_epoch < 0 else self._epochs[self._best_epoch].valid
-        if epoch >= self._job.first_whole_epoch and (value, -loss) > (best, -self._best_loss):
+        best = None if self._best_epoch < 0 else self._epochs[self._best_epoch].valid
+        is_better = (_rank(value), -loss) > (_rank(best), -self._best_loss)
+        if epoch >= self._job.first_whole_epoch and is_better:
             self._best_epoch, self._best_loss, self._best_leaves = epoch, loss, self._flat.snapshot()
         self._epochs.append(record)
         self._loss_sum.zero_()
         observer.epoch_finished(record)
         return True
 
-    def _validate(self) -> tuple[float, float]:
-        """Metric and loss on the validation splits, averaged over the tasks."""
+    def _validate(self) -> tuple[float | None, float]:
+        """Metric and loss on the validation splits, averaged over the tasks; the metric may be undefined."""
         tensors = self._stored()
-        values: list[float] = []
+        values: list[float | None] = []
         losses: list[float] = []
         for part, plan in zip(self._job.data, self._plans, strict=True):
-            outputs = predict(self._job.backbone, part.served(tensors), part.valid, plan)
-            losses.append(mean_loss(outputs, part.valid))
-            values.append(METRICS[part.metric](outputs.argmax(1).numpy(), part.valid.labels.numpy()))
-        return sum(values) / len(values), sum(losses) / len(losses)
+            objective = part.scoring.objective
+            outputs = predict(self._job.backbone, part.served(tensors), part.valid, plan, objective)
+            losses.append(float(objective.loss(outputs, part.valid.labels)))
+            predictions = objective.predictions(outputs, part.valid)
+            values.append(objective.measure(part.scoring.metric, predictions, part.valid))
+        known = [value for value in values if value is not None]
+        mean = sum(known) / len(known) if len(known) == len(values) else None
+        return mean, sum(losses) / len(losses)
 
     def _finished(self) -> bool:
         """Whether all epochs are done, or patience is at its end."""
@@ -295,3 +299,8 @@ class _Training:
                 "exp_avg": first.to(device),
                 "exp_avg_sq": second.to(device),
             }
+
+
+def _rank(value: float | None) -> float:
+    """An undefined metric is worse than any other; among undefined ones the loss decides."""
+    return -math.inf if value is None else value

@@ -79,9 +79,10 @@ def last_full_row(results: RunResults) -> int | None:
     if results.run.regime is Regime.SEPARATE:
         return None
     positions = [task.position for task in served_tasks(results)]
+    evaluated = {(entry.after, entry.on) for entry in results.comparisons if entry.is_main}
     for after in range(len(results.matrix.rows) - 1, -1, -1):
-        cells = [results.matrix[after, on] for on in positions if on <= after]
-        if cells and None not in cells:
+        cells = [(after, on) in evaluated for on in positions if on <= after]
+        if cells and all(cells):
             return after
     return None
 
@@ -93,7 +94,7 @@ def averages(results: RunResults) -> tuple[Average, ...]:
     """
     after = last_full_row(results)
     if results.run.regime is Regime.SEPARATE:
-        evaluated = [task for task in served_tasks(results) if task.test is not None]
+        evaluated = [task for task in served_tasks(results) if task.is_evaluated]
     elif after is not None:
         evaluated = [task for task in served_tasks(results) if task.position <= after]
     else:

@@ -5,12 +5,12 @@ written so that reading them back gives the same float.
 """
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from db.records import Regime
 from stream.growth import GrowthPoint
-from stream.metrics import WHY_NO_FORGETTING
+from stream.metrics import WHY_NO_FORGETTING, WHY_UNDEFINED
 from stream.reports.averages import task_reached
 from stream.reports.files import replacing
 from stream.results import Comparison, RunResults, TaskResult
@@ -18,8 +18,8 @@ from stream.results import Comparison, RunResults, TaskResult
 Value = str | int | float | bool | None
 
 FORGETTING_COLUMNS = (
-    *("after", "after_task", "on", "on_task", "metric", "value", "value_when_learned", "forgetting"),
-    *("changed_predictions", "digest_equal", "num_examples", "data", "notes"),
+    *("after", "after_task", "on", "on_task", "split", "metric", "value", "value_when_learned"),
+    *("forgetting", "changed_predictions", "digest_equal", "num_examples", "secondary", "data", "notes"),
 )
 SIZE_COLUMNS = (
     *("position", "task", "task_params", "adapter_params", "layer_norm_params", "head_params"),
@@ -28,8 +28,8 @@ SIZE_COLUMNS = (
 )
 TASK_COLUMNS = (
     *("position", "task", "data", "num_train", "num_valid", "num_test", "num_labels"),
-    *("truncated_fraction", "metric", "test", "valid", "best_epoch", "seconds", "paper_adapters"),
-    *("paper_fine_tuning", "notes"),
+    *("truncated_fraction", "metric", "test", "secondary", "further_tests", "valid", "best_epoch", "seconds"),
+    *("paper_adapters", "paper_fine_tuning", "notes"),
 )
 
 
@@ -65,14 +65,34 @@ def cell_text(value: Value) -> str:
 
 
 def forgetting_rows(results: RunResults) -> Iterator[list[Value]]:
-    """Yield one row per comparison, ordered by (after, on)."""
+    """Yield one row per comparison: ordered by (after, on), the main split of a task before its others."""
+    further = _FurtherPeaks()
     by_position = {task.position: task for task in results.tasks}
     rows = enumerate(results.matrix.forgetting_rows())
     current, forgetting = next(rows, (0, ()))
     for entry in results.comparisons:
         while current < entry.after:
             current, forgetting = next(rows)
-        yield _forgetting_row(results, entry, forgetting[entry.on], by_position[entry.on])
+        value = forgetting[entry.on] if entry.is_main else further.forgetting(entry)
+        yield _forgetting_row(results, entry, value, by_position[entry.on])
+
+
+class _FurtherPeaks:
+    """Forgetting of further test splits, which have no matrix: the best value so far of each."""
+
+    def __init__(self) -> None:
+        self._peaks: dict[tuple[int, str], float | None] = {}
+
+    def forgetting(self, entry: Comparison) -> float | None:
+        """That of the next comparison; undefined at a split's first one and after an undefined value."""
+        key, value = (entry.on, entry.split), entry.value
+        if key not in self._peaks:
+            self._peaks[key] = value
+            return None
+        peak = self._peaks[key]
+        known = peak is not None and value is not None
+        self._peaks[key] = max(peak, value) if peak is not None and value is not None else None
+        return peak - value if known and peak is not None and value is not None else None
 
 
 def _forgetting_row(
@@ -80,9 +100,9 @@ def _forgetting_row(
 ) -> list[Value]:
     notes = [*_forgetting_notes(results.run.regime, entry, forgetting), *task.notes]
     return [
-        *(entry.after, results.run.task_names[entry.after], entry.on, task.name, entry.metric),
+        *(entry.after, results.run.task_names[entry.after], entry.on, task.name, entry.split, entry.metric),
         *(entry.value, entry.value_when_learned, forgetting, entry.changed_predictions),
-        *(entry.digest_equal, entry.num_examples, task.data, "; ".join(notes)),
+        *(entry.digest_equal, entry.num_examples, named_values(entry.secondary), task.data, "; ".join(notes)),
     ]
 
 
@@ -92,7 +112,9 @@ def _forgetting_notes(regime: Regime, entry: Comparison, forgetting: float | Non
     elif entry.after == entry.on:
         yield "forgetting undefined: the task has just arrived"
     elif forgetting is None:
-        yield "forgetting undefined: an earlier evaluation is missing"
+        yield "forgetting undefined: an evaluation is missing or undefined"
+    if entry.value is None:
+        yield f"value {WHY_UNDEFINED}"
     if entry.digest_equal is None:
         yield "digests not comparable: made under another evaluation plan"
 
@@ -130,10 +152,17 @@ def task_rows(results: RunResults) -> Iterator[list[Value]]:
     for task in results.tasks:
         yield [
             *(task.position, task.name, task.data, task.num_train, task.num_valid, task.num_test),
-            *(task.num_labels, task.truncated_fraction, task.metric, task.test, task.valid),
+            *(task.num_labels, task.truncated_fraction, task.metric, task.test),
+            *(named_values(task.secondary), named_values(task.further_tests), task.valid),
             *(task.best_epoch, task.seconds, task.paper_adapters, task.paper_fine_tuning),
             "; ".join([*_bayes_note(task), *task_notes(task)]),
         ]
+
+
+def named_values(values: Mapping[str, float | None]) -> str | None:
+    """Return "f1=0.81; accuracy=0.75", an undefined value with nothing behind the sign; None without any."""
+    parts = [f"{name}={'' if value is None else value}" for name, value in values.items()]
+    return "; ".join(parts) or None
 
 
 def _bayes_note(task: TaskResult) -> Iterator[str]:
@@ -159,9 +188,11 @@ def task_notes(task: TaskResult) -> Iterator[str]:
     if task.removed:
         yield "removed from the stream"
     if task.test is None:
-        yield "test empty: not evaluated yet"
+        yield f"test empty: {WHY_UNDEFINED if task.is_evaluated else 'not evaluated yet'}"
     if task.valid is None and not task.removed:
-        yield "valid empty: not learned yet"
-    if task.paper_adapters is None or task.paper_fine_tuning is None:
+        yield f"valid empty: {'not learned yet' if task.best_epoch is None else WHY_UNDEFINED}"
+    if task.published:
+        yield f"published elsewhere, not comparable: {task.published['about']}"
+    elif task.paper_adapters is None or task.paper_fine_tuning is None:
         yield "the paper has no figure for this task"
     yield from task.notes

@@ -30,6 +30,9 @@ def old(url: str, tmp_path: Path) -> Path:
         connection.execute("ALTER TABLE runs DROP COLUMN regime")
         connection.execute("ALTER TABLE tasks DROP COLUMN paper_no_bert")
         connection.execute("ALTER TABLE tasks DROP COLUMN paper_variable_fine_tuning")
+        for column in ("kind", "secondary", "published"):
+            connection.execute(f"ALTER TABLE tasks DROP COLUMN {column}")
+        connection.execute("DROP TABLE learned_splits")
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
         connection.commit()
     return file

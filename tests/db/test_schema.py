@@ -16,6 +16,7 @@ from db import Database, SchemaError, schema
 from db.tables import Base
 from tests.db.made_records import content_of, learn, new_run
 
+NEWEST = ScriptDirectory(str(schema.MIGRATIONS)).get_current_head()
 NEXT_REVISION = '''
 """A later revision: half of it, then whatever the test wants."""
 import os

@@ -61,7 +61,7 @@ def test_one_other_evaluation_is_seen(
     """A single cell R[2, 1] with another task's result is the one comparison that is not equal."""
     honest, calls = TaskServer.evaluate, count()
 
-    def mistaken(server: TaskServer, *, after: int, on: int) -> tuple[Evaluation, EvaluationPlan]:
+    def mistaken(server: TaskServer, *, after: int, on: int, split: str) -> tuple[Evaluation, EvaluationPlan]:
         next(calls)
         return honest(server, after=after, on=0 if (after, on) == (2, 1) else on)
 

@@ -10,6 +10,7 @@ from stream import serving
 from stream.learning.encoding import TokenSet
 from stream.learning.evaluation import evaluate, make_plan
 from stream.learning.learner import Learner
+from stream.learning.objectives import BY_ACCURACY
 from stream.model.backbone import Backbone, load_backbone
 from stream.model.parameters import TaskParameters
 from stream.model.specification import method_named
@@ -34,7 +35,7 @@ def plain_digest(learner: Learner, ledger: Ledger, on: int) -> str:
     parameters = {**body, **TaskParameters.from_bytes(ledger.parameters_content(on))}
     tokens = TokenSet.from_bytes(ledger.test_set(on))
     plan = make_plan(tokens, learner.backbone)
-    return evaluate(learner.backbone, parameters, tokens, metric="accuracy", plan=plan).logits_sha256
+    return evaluate(learner.backbone, parameters, tokens, scoring=BY_ACCURACY, plan=plan).logits_sha256
 
 
 @pytest.mark.parametrize("text", [*ISOLATED, "sequential", "adapter-l:layers=1-1"])

@@ -6,15 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from stream.metrics import (
-    METRICS,
-    AccuracyMatrix,
-    Evaluation,
-    accuracy,
-    macro_f1,
-    negative_flip_rate,
-    num_changed,
-)
+from stream.metrics import AccuracyMatrix, Evaluation
+from stream.task_metrics import CLASS_METRICS, accuracy, macro_f1, negative_flip_rate, num_changed
 
 WORKED = {(0, 0): 0.9, (1, 0): 0.7, (1, 1): 0.8, (2, 0): 0.8, (2, 1): 0.6, (2, 2): 0.5}
 """Three tasks: the first drops and recovers in part, the second drops."""
@@ -223,7 +216,7 @@ def test_negative_flips_do_not_cancel() -> None:
     assert negative_flip_rate(before, labels, labels) == 0.0
 
 
-@pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
+@pytest.mark.parametrize("metric", CLASS_METRICS.values(), ids=CLASS_METRICS)
 def test_metrics_need_examples(metric) -> None:
     """No examples, or unequal numbers of them, are a ValueError."""
     none, two, three = (np.zeros(size, dtype=np.int32) for size in (0, 2, 3))

@@ -87,7 +87,7 @@ def test_other_splits_stay_out() -> None:
 def test_another_digest_is_a_difference(field: str) -> None:
     """Equal values do not hide a logits or predictions digest that differs."""
     evaluation = replace(made_evaluation(1, 0, 0.5), **{field: "other"})
-    entry = comparison(evaluation, made_parameters(0, 0.5))
+    entry = comparison(evaluation, made_parameters(0, 0.5).main_split)
     assert entry.digest_equal is False
     assert proof_of([entry], num_arrivals=2).num_different == 1
 
@@ -95,7 +95,7 @@ def test_another_digest_is_a_difference(field: str) -> None:
 @pytest.mark.parametrize("change", [{"value": 0.6}, {"changed_predictions": 1}])
 def test_equal_digests_with_another_value_are_a_difference(change: dict[str, float]) -> None:
     """A stored value or count that contradicts its equal digests was altered: that is no equal comparison."""
-    entry = comparison(replace(made_evaluation(1, 0, 0.5), **change), made_parameters(0, 0.5))
+    entry = comparison(replace(made_evaluation(1, 0, 0.5), **change), made_parameters(0, 0.5).main_split)
     assert entry.digest_equal is True
     assert proof_of([entry], num_arrivals=2).num_different == 1
 
@@ -148,7 +148,7 @@ def test_own_and_shared_tensors_belong_together() -> None:
     """A task's counts are its own tensors and the shared version it left."""
     parameters = [made_parameters(0, 0.5), made_parameters(0, 0.5, Owner.SHARED)]
     stored = stored_tasks([made_task(0, "a")], parameters)
-    task = task_result(made_task(0, "a"), stored[0], 0.5)
+    task = task_result(made_task(0, "a"), stored[0], [made_evaluation(0, 0, 0.5)])
     assert task.counts is not None
     assert (task.counts.total, task.num_bytes) == (200, 1000)
 
@@ -157,7 +157,7 @@ def test_notes_of_data_and_training_are_joined() -> None:
     """A restart at a lower rate stands beside the notes on the data."""
     parameters = replace(made_parameters(0, 0.5), notes=("restarted at a lower rate",))
     record = replace(made_task(0, "a"), notes=("partial copy",))
-    task = task_result(record, stored_tasks([record], [parameters])[0], None)
+    task = task_result(record, stored_tasks([record], [parameters])[0], [])
     assert task.notes == ("partial copy", "restarted at a lower rate")
 
 

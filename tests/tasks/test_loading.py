@@ -186,11 +186,11 @@ def test_mode_simulated_reads_nothing(make_card, monkeypatch):
     asked = []
     real = load_task(make_card(csv_of(ROWS)))
 
-    def simulate_task(card, *, limits, seed):
+    def stand_in(card, *, limits, seed):
         asked.append((card.name, limits, seed))
         return real
 
-    monkeypatch.setattr(tasks.simulated, "simulate_task", simulate_task)
+    monkeypatch.setattr("tasks.stand_in.stand_in", stand_in)
     card = make_card("")
     load_task(card, mode=DataMode.SIMULATED, limits=Limits(max_test=3), split_seed=4)
     assert asked == [("small", Limits(max_test=3), 4)]

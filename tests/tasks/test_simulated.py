@@ -35,6 +35,8 @@ class Shape:
     name: str = "weather"
     title: str = "Weather reports"
     metric: str = "accuracy"
+    num_rows: int | None = None
+    num_test: int | None = None
     num_labels: int | None = None
     class_counts: Mapping[str, int] = field(default_factory=dict)
     mean_chars: float | None = 80.0
@@ -78,7 +80,7 @@ import json, sys
 from types import SimpleNamespace
 from tasks.simulated import simulate_task
 from tasks.task import Limits
-card = SimpleNamespace(**json.loads(sys.argv[1]), num_labels=None, paper=None)
+card = SimpleNamespace(**json.loads(sys.argv[1]), num_labels=None, num_rows=None, num_test=None, paper=None)
 print(simulate_task(card, limits=Limits(max_train=300, max_valid=5, max_test=5), seed=3).fingerprint)
 """
     known = {

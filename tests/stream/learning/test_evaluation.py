@@ -19,9 +19,9 @@ from stream.learning.evaluation import (
     evaluate,
     logits_digest,
     make_plan,
-    mean_loss,
     predict,
 )
+from stream.learning.objectives import BY_ACCURACY, Scoring
 from stream.model.encoder import encode
 from tasks.task import Split
 from tests.stream.tiny import CPU, random_head, tiny_backbone, tiny_split, tiny_tokenizer
@@ -89,7 +89,7 @@ def test_evaluation_agrees_with_numpy() -> None:
     plan = make_plan(found, BACKBONE)
     outputs = predict(BACKBONE, HEAD, found, plan).numpy()
     predicted = outputs.argmax(1)
-    result = evaluate(BACKBONE, HEAD, found, metric="accuracy", plan=plan)
+    result = evaluate(BACKBONE, HEAD, found, scoring=BY_ACCURACY, plan=plan)
     assert result.value == float(np.mean(predicted == found.labels.numpy()))
     assert 0 < result.value < 1
     assert result.num_examples == 70
@@ -104,7 +104,8 @@ def test_the_value_is_that_of_the_metric() -> None:
     found = tokens(70)
     plan = make_plan(found, BACKBONE)
     by_name = {
-        name: evaluate(BACKBONE, HEAD, found, metric=name, plan=plan) for name in ("accuracy", "macro_f1")
+        name: evaluate(BACKBONE, HEAD, found, scoring=Scoring(metric=name), plan=plan)
+        for name in ("accuracy", "macro_f1")
     }
     assert by_name["accuracy"].value != by_name["macro_f1"].value
     assert by_name["macro_f1"].metric == "macro_f1"
@@ -114,11 +115,11 @@ def test_evaluating_twice_gives_equal_digests() -> None:
     """The digest is the same at each evaluation; one changed bit of one tensor changes it."""
     found = tokens(20)
     plan = make_plan(found, BACKBONE)
-    first, second = (evaluate(BACKBONE, HEAD, found, metric="accuracy", plan=plan) for _ in range(2))
+    first, second = (evaluate(BACKBONE, HEAD, found, scoring=BY_ACCURACY, plan=plan) for _ in range(2))
     assert first.logits_sha256 == second.logits_sha256
     bias = HEAD["head.bias"].clone()
     bias.view(torch.int32)[1] ^= 1 << 12
-    changed = evaluate(BACKBONE, {**HEAD, "head.bias": bias}, found, metric="accuracy", plan=plan)
+    changed = evaluate(BACKBONE, {**HEAD, "head.bias": bias}, found, scoring=BY_ACCURACY, plan=plan)
     assert changed.logits_sha256 != first.logits_sha256
 
 
@@ -159,8 +160,3 @@ def test_the_plan_does_not_hang_on_the_order_of_examples() -> None:
     forth = encode_split(tiny_tokenizer(), Split(texts=["ba", "be " * 20], labels=[0, 0]), max_length=32)
     back = encode_split(tiny_tokenizer(), Split(texts=["be " * 20, "ba"], labels=[0, 0]), max_length=32)
     assert make_plan(forth.tokens, BACKBONE) == make_plan(back.tokens, BACKBONE)
-
-
-def test_mean_loss_is_in_nats() -> None:
-    """Even logits over three classes cost log 3 each."""
-    assert mean_loss(torch.zeros(7, 3), tokens(7)) == pytest.approx(np.log(3))

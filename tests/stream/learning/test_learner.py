@@ -6,6 +6,7 @@ import torch
 from stream.learning.checkpoints import NoCheckpoints
 from stream.learning.evaluation import evaluate, make_plan
 from stream.learning.learner import Learned, Learner
+from stream.learning.objectives import BY_ACCURACY
 from stream.learning.recipe import Recipe
 from stream.model.bottleneck import houlsby
 from stream.model.catalogue import sequential
@@ -13,7 +14,7 @@ from stream.model.methods import Method
 from stream.model.parameters import NO_PARAMETERS, TaskParameters
 from stream.scheduler import Arrival
 from tasks import open_suite
-from tasks.task import Split, Task, TrainingOverrides
+from tasks.task import MAIN_SPLIT, Split, Task, TrainingOverrides
 from tests.stream.learning.jobs import RECIPE, Watcher
 from tests.stream.tiny import TINY, tiny_backbone, tiny_task
 
@@ -76,13 +77,13 @@ def test_restored_tensors_evaluate_to_the_same_digest() -> None:
     """Tensors read back from their bytes give the digest that the tensors in memory gave."""
     who, task = learner(), tiny_task()
     result = learned(who, task=task)
-    tokens = who.prepare(task).test.tokens
+    tokens = who.prepare(task).tests[MAIN_SPLIT]
     restored = TaskParameters.from_bytes(result.own.to_bytes())
     plan = make_plan(tokens, BACKBONE)
-    evaluation = evaluate(BACKBONE, restored, tokens, metric="accuracy", plan=plan)
+    evaluation = evaluate(BACKBONE, restored, tokens, scoring=BY_ACCURACY, plan=plan)
     assert evaluation.logits_sha256 == result.evaluation.logits_sha256
     assert evaluation.predictions == result.evaluation.predictions
-    assert plan == result.plan
+    assert plan == result.tests[MAIN_SPLIT].plan
 
 
 def test_learning_leaves_the_backbone_alone() -> None:

@@ -74,16 +74,16 @@ def test_a_task_that_words_decide_is_solved():
     """Where each class has its own word, every test row is right and nothing needs saying."""
     task = tiny_task(num_labels=3, num_train=60)
     found = search_pipelines(task, budget=FEW, seed=0)
-    assert found.scores.shape == (10, 3)
-    assert found.scores.dtype == np.float32
-    assert found.scores.argmax(1).tolist() == list(task.test.labels)
+    assert found.scores["test"].shape == (10, 3)
+    assert found.scores["test"].dtype == np.float32
+    assert found.scores["test"].argmax(1).tolist() == list(task.test.labels)
     assert (found.valid, found.notes) == (1.0, ())
 
 
 def test_equal_calls_give_equal_scores():
     """The same task, budget and seed give the same winner and the same bytes, the clock aside."""
     first, second = (search_pipelines(noisy_task(), budget=FEW, seed=2**63 - 1) for _ in range(2))
-    assert first.scores.tobytes() == second.scores.tobytes()
+    assert first.scores["test"].tobytes() == second.scores["test"].tobytes()
     assert first.description == second.description
     assert (first.valid, first.num_fits) == (second.valid, second.num_fits)
 
@@ -132,7 +132,7 @@ def test_the_test_split_plays_no_part_in_the_search():
     other = replace(task, test=Split(texts=["hint0"] * 4, labels=[0] * 4))
     first, second = (search_pipelines(each, budget=FEW, seed=4) for each in (task, other))
     assert (first.description, first.valid) == (second.description, second.valid)
-    assert second.scores.shape == (4, 3)
+    assert second.scores["test"].shape == (4, 3)
 
 
 def test_validation_rows_are_not_trained_on():
@@ -141,7 +141,7 @@ def test_validation_rows_are_not_trained_on():
     other = replace(task, valid=Split(texts=["hint0 hint1 new"] * 9, labels=[2] * 9))
     one = SearchBudget(num_candidates=1)
     first, second = (search_pipelines(each, budget=one, seed=4) for each in (task, other))
-    assert first.scores.tobytes() == second.scores.tobytes()
+    assert first.scores["test"].tobytes() == second.scores["test"].tobytes()
     assert first.valid != second.valid
 
 
@@ -175,8 +175,8 @@ def test_a_class_with_a_single_row_is_no_obstacle(num_rows):
     """Tiny tasks, one row of one class among them, give finite scores."""
     rows = [("rare", 1)] + [(f"common {i % 3}", 0) for i in range(num_rows - 1)]
     found = search_pipelines(made_task(rows), budget=FEW, seed=0)
-    assert found.scores.shape == (num_rows, 2)
-    assert np.isfinite(found.scores).all()
+    assert found.scores["test"].shape == (num_rows, 2)
+    assert np.isfinite(found.scores["test"]).all()
 
 
 @pytest.mark.parametrize("name", pipelines.FAMILIES)
@@ -185,14 +185,14 @@ def test_every_family_copes_with_24_rows_of_15_classes(only, name):
     only({name: pipelines.FAMILIES[name]})
     rows = [(f"word{i % 15} and more", i % 15) for i in range(24)]
     found = search_pipelines(made_task(rows, num_labels=15), budget=SearchBudget(num_candidates=2), seed=0)
-    assert np.isfinite(found.scores).all()
+    assert np.isfinite(found.scores["test"]).all()
 
 
 def test_texts_without_a_word_are_answered_with_the_most_frequent_class():
     """Empty and blank texts leave nothing to learn from, and a note says so."""
     found = search_pipelines(made_task([("", 1), (" ", 1), ("", 0)] * 7), budget=FEW, seed=0)
     assert found.description == {"family": "most frequent class"}
-    assert found.scores.argmax(1).tolist() == [1] * 21
+    assert found.scores["test"].argmax(1).tolist() == [1] * 21
     assert "the most frequent class is predicted" in found.notes[0]
 
 
@@ -208,16 +208,16 @@ def test_a_class_missing_in_training_is_scored_last_and_named():
     """A class that no training row has gets a finite score below all others."""
     rows = [("left", 0), ("right", 2)] * 12
     found = search_pipelines(made_task(rows, [*rows, ("middle", 1)], num_labels=4), budget=FEW, seed=0)
-    assert (found.scores.argmin(1) == 1).all()
-    assert (found.scores[:, 1] == found.scores[:, 3]).all()
-    assert np.isfinite(found.scores).all()
+    assert (found.scores["test"].argmin(1) == 1).all()
+    assert (found.scores["test"][:, 1] == found.scores["test"][:, 3]).all()
+    assert np.isfinite(found.scores["test"]).all()
     assert found.notes == ("2 of 4 classes are not in the training split",)
 
 
 def test_one_class_in_training_is_predicted():
     """With a single class there is nothing to learn, and both notes say so."""
     found = search_pipelines(made_task([("a b", 1), ("c d", 1)] * 5), budget=FEW, seed=0)
-    assert found.scores.argmax(1).tolist() == [1] * 10
+    assert found.scores["test"].argmax(1).tolist() == [1] * 10
     assert [note.split()[0] for note in found.notes] == ["nothing", "1"]
 
 
@@ -242,7 +242,7 @@ def test_a_split_without_rows_is_the_users_mistake():
 def test_no_test_rows_give_no_scores():
     """An empty test split gives an array of no rows."""
     task = replace(tiny_task(), test=Split(texts=[], labels=[]))
-    assert search_pipelines(task, budget=FEW, seed=0).scores.shape == (0, 2)
+    assert search_pipelines(task, budget=FEW, seed=0).scores["test"].shape == (0, 2)
 
 
 def num_threads() -> list[int]:

@@ -8,6 +8,7 @@ from stream.learning import training
 from stream.learning.batching import Indices
 from stream.learning.checkpoints import NoCheckpoints
 from stream.learning.job import TrainingJob
+from stream.learning.objectives import Scoring
 from stream.learning.recipe import Recipe
 from stream.learning.training import Trained, train
 from stream.model.bottleneck import houlsby
@@ -189,7 +190,7 @@ def test_the_metric_decides_which_epoch_is_best() -> None:
     """Validation is by the job's metric."""
     job, watcher = tiny_job(), Watcher()
     other = Watcher()
-    trained(replace(job, data=[replace(job.data[0], metric="macro_f1")]), watcher)
+    trained(replace(job, data=[replace(job.data[0], scoring=Scoring(metric="macro_f1"))]), watcher)
     trained(tiny_job(), other)
     assert [epoch.valid for epoch in watcher.epochs] != [epoch.valid for epoch in other.epochs]
 

@@ -8,13 +8,14 @@ from stream.results import RunResults
 from tests.stream.made_runs import made_results
 
 DESIGNED_COLUMNS = {
-    "forgetting.csv": "after, after_task, on, on_task, metric, value, value_when_learned, forgetting, "
-    "changed_predictions, digest_equal, num_examples, data, notes",
+    "forgetting.csv": "after, after_task, on, on_task, split, metric, value, value_when_learned, forgetting, "
+    "changed_predictions, digest_equal, num_examples, secondary, data, notes",
     "accuracy_matrix.csv": "after, after_task, a, b, c",
     "size.csv": "position, task, task_params, adapter_params, layer_norm_params, head_params, other_params, "
     "task_bytes, total_params, total_bytes, growth_factor, separate_models_factor, trained_fraction, notes",
     "tasks.csv": "position, task, data, num_train, num_valid, num_test, num_labels, truncated_fraction, "
-    "metric, test, valid, best_epoch, seconds, paper_adapters, paper_fine_tuning, notes",
+    "metric, test, secondary, further_tests, valid, best_epoch, seconds, paper_adapters, paper_fine_tuning, "
+    "notes",
 }
 
 
