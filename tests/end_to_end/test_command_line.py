@@ -13,16 +13,17 @@ from stream.learning import evaluation
 from tests.end_to_end.conftest import Outcome
 
 FORGETTING = (
-    "after,after_task,on,on_task,metric,value,value_when_learned,forgetting,changed_predictions,digest_equal,"
-    "num_examples,data,notes"
+    "after,after_task,on,on_task,split,metric,value,value_when_learned,forgetting,changed_predictions,"
+    "digest_equal,"
+    "num_examples,secondary,data,notes"
 )
 SIZE = (
     "position,task,task_params,adapter_params,layer_norm_params,head_params,other_params,task_bytes,total_params,"
     "total_bytes,growth_factor,separate_models_factor,trained_fraction,notes"
 )
 TASKS = (
-    "position,task,data,num_train,num_valid,num_test,num_labels,truncated_fraction,metric,test,valid,best_epoch,"
-    "seconds,paper_adapters,paper_fine_tuning,notes"
+    "position,task,data,num_train,num_valid,num_test,num_labels,truncated_fraction,metric,test,secondary,"
+    "further_tests,valid,best_epoch,seconds,paper_adapters,paper_fine_tuning,notes"
 )
 
 
