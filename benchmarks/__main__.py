@@ -1,4 +1,4 @@
-"""`python -m benchmarks train|reevaluate|ledger|equivalence`: measure, print and keep the result."""
+"""`python -m benchmarks train|reevaluate|ledger|equivalence|growth`: measure, print and keep the result."""
 
 import argparse
 import sys
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.equivalence import check_equivalence
+from benchmarks.growth import measure_growth
 from benchmarks.ledger import measure_ledger
 from benchmarks.reevaluate import measure_reevaluation
 from benchmarks.result import Result, keep
@@ -18,6 +19,7 @@ BENCHMARKS: dict[str, Callable[[Namespace], Result]] = {
     "reevaluate": lambda options: measure_reevaluation(options.repeats),
     "ledger": lambda options: measure_ledger(options.repeats),
     "equivalence": lambda options: check_equivalence(options.folder),
+    "growth": lambda options: measure_growth(options.tasks),
 }
 
 
@@ -29,6 +31,7 @@ def main() -> int:
     parser.add_argument(
         "--folder", type=Path, help="equivalence: where other libraries' environments are kept"
     )
+    parser.add_argument("--tasks", type=int, default=1000, help="growth: length of the stream")
     options = parser.parse_args()
     try:
         result = BENCHMARKS[options.name](options)

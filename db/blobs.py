@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, exists, insert, or_, select
+from sqlalchemy import Connection, bindparam, delete, exists, insert, or_, select
 
 from db.errors import DamageError
 from db.records import Damage
@@ -20,6 +20,8 @@ from db.tables import BlobRow, EvaluationRow, LearnedSplitRow, ParametersRow, Te
 from db.trial_tables import TrialRow
 
 TEMPORARY_SUFFIX = ".partial"
+# Made once: putting a statement together takes longer than SQLite takes to answer it.
+_BLOB = select(BlobRow.content, BlobRow.path).where(BlobRow.sha256 == bindparam("sha256"))
 
 
 def sha256_of(content: bytes) -> str:
@@ -97,23 +99,19 @@ def get_blob(
     Raises:
         DamageError: the blob is missing or its bytes have another hash.
     """
-    content = _stored_bytes(connection, storage, sha256)
+    row = connection.execute(_BLOB, {"sha256": sha256}).first()
+    content = None if row is None else _stored_bytes(storage, row.content, row.path)
     found = None if content is None else sha256_of(content)
     if content is None or found != sha256:
         raise DamageError(Damage(run=run, position=position, what=what, expected=sha256, found=found))
     return content
 
 
-def _stored_bytes(connection: Connection, storage: Storage, sha256: str) -> bytes | None:
-    query = select(BlobRow.content, BlobRow.path).where(BlobRow.sha256 == sha256)
-    row = connection.execute(query).first()
-    if row is None:
-        return None
-    content: bytes | None = row.content
-    if row.path is None:
+def _stored_bytes(storage: Storage, content: bytes | None, path: str | None) -> bytes | None:
+    if path is None:
         return content
     try:
-        return (storage.address.folder / str(row.path)).read_bytes()
+        return (storage.address.folder / path).read_bytes()
     except FileNotFoundError:
         return None
 

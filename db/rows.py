@@ -6,6 +6,7 @@ who could compute it too.
 
 import hashlib
 import json
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import Field, asdict, fields, replace
 from datetime import UTC, datetime
@@ -37,6 +38,7 @@ from db.trial_records import TrialCheckpoint, TrialRecord, TrialStatus
 RecordType = TypeVar("RecordType")
 Row = Mapping[Any, Any]
 """Values of one row by column."""
+_NO_METRICS: Mapping[str, float | None] = {}
 UNDIGESTED_COLUMNS = frozenset({"run_id", "row_sha256", "removed_at"})
 """The run enters by name; removal comes later and changes nothing about what was measured."""
 
@@ -219,13 +221,15 @@ def decode_learned_split(row: Row) -> LearnedSplit:
 
 
 def decode_evaluation(row: Row) -> EvaluationRecord:
-    """Return the evaluation of a row."""
+    """Return the evaluation of a row; texts that many rows repeat are one object."""
+    repeated = ("split", "metric", "logits_sha256", "predictions_sha256", "plan_sha256")
     return EvaluationRecord(
         **_own(row, EvaluationRecord)
+        | {name: sys.intern(row[name]) for name in repeated}
         | {
             "after": row["after_position"],
             "on": row["on_position"],
-            "secondary": json.loads(row["secondary"]),
+            "secondary": _NO_METRICS if row["secondary"] == "{}" else json.loads(row["secondary"]),
         }
     )
 

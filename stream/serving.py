@@ -60,7 +60,7 @@ class TaskServer:
             ConflictError: the task was removed or not learned yet.
             DamageError: stored bytes are missing or changed.
         """
-        own, tests = self._ledger.read_parameters(on), self._ledger.read_test_set(on, split)
+        own, tests = self._ledger.read_served(on, split)
         scoring = self._scoring(on)
         laid_out = self._sets.get(tests.sha256, lambda: self._laid_out(tests, scoring.objective))
         served = self._served(own, after)

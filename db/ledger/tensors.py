@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, insert, select
 
 from db.blobs import get_blob, put_blob, sha256_of
 from db.errors import ConflictError
@@ -10,7 +10,23 @@ from db.ledger.checkpoints import CheckpointRows
 from db.ledger.splits import LearnedSplitRows
 from db.records import HashedBytes, LearnedSplit, Owner, ParametersRecord
 from db.rows import decode_parameters, encode_parameters, row_digest, table_of
-from db.tables import CheckpointRow, ParametersRow, TaskRow
+from db.tables import CheckpointRow, ParametersRow, TaskRow, TestSetRow
+
+# Made once: putting a statement together takes longer than SQLite takes to answer it.
+_SERVED = (
+    select(ParametersRow.sha256.label("own"), TestSetRow.sha256.label("tests"))
+    .join(
+        TestSetRow,
+        and_(TestSetRow.run_id == ParametersRow.run_id, TestSetRow.position == ParametersRow.position),
+    )
+    .where(
+        ParametersRow.run_id == bindparam("run_id"),
+        ParametersRow.position == bindparam("position"),
+        ParametersRow.owner == Owner.OWN.value,
+        ParametersRow.removed_at.is_(None),
+        TestSetRow.split == bindparam("split"),
+    )
+)
 
 
 class ParameterRows(CheckpointRows, LearnedSplitRows):
@@ -126,6 +142,27 @@ class ParameterRows(CheckpointRows, LearnedSplitRows):
                     "its task was removed or not learned yet."
                 )
             return self._hashed(connection, sha256, position, owner)
+
+    def read_served(self, position: int, split: str = "test") -> tuple[HashedBytes, HashedBytes]:
+        """Return own tensors and a test split of a task from one transaction, hashed at every call.
+
+        Raises:
+            ConflictError: one of them is not stored: the task was removed or not learned yet.
+            DamageError: bytes are missing or changed.
+        """
+        at = {"run_id": self.run_id, "position": position, "split": split}
+        with self.storage.reading() as connection:
+            found = connection.execute(_SERVED, at).first()
+            if found is None:
+                raise ConflictError(
+                    f"Run '{self.name}' stores no own parameters or no {split} split of position {position}: "
+                    "its task was removed or not learned yet."
+                )
+            own = self._hashed(connection, found.own, position, Owner.OWN)
+            content = get_blob(
+                connection, self.storage, found.tests, run=self.name, position=position, what=f"{split} split"
+            )
+            return own, HashedBytes(sha256=found.tests, content=content)
 
     def shared_content(self, before: int) -> tuple[int, bytes] | None:
         """Return position and bytes of what `read_shared` returns."""
