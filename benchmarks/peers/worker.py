@@ -64,7 +64,10 @@ class Worker:
             line = ""
         if not line:
             raise WorkerError(f"its process ended with {self._process.wait()}; {self._last_words()}")
-        answer: dict[str, Any] = json.loads(line)
+        try:
+            answer: dict[str, Any] = json.loads(line)
+        except json.JSONDecodeError:
+            raise WorkerError(f"it answered {line[:100]!r}, which is not JSON") from None
         if "error" in answer:
             raise WorkerError(answer["error"])
         return answer

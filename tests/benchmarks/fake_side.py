@@ -27,6 +27,12 @@ def fail() -> dict[str, Any]:
     raise ValueError("no such adapter")
 
 
+def mumble() -> dict[str, Any]:
+    """Write something else where an answer belongs."""
+    conversation.answers.write("{'loss': 1}\n")
+    return {}
+
+
 def end() -> dict[str, Any]:
     """End without an answer, as a process does that is killed."""
     print("out of memory", file=sys.stderr, flush=True)
@@ -34,4 +40,6 @@ def end() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    open_conversation().serve({"count": count, "chatter": chatter, "fail": fail, "end": end})
+    conversation = open_conversation()
+    handlers = {"count": count, "chatter": chatter, "fail": fail, "mumble": mumble, "end": end}
+    conversation.serve(handlers)

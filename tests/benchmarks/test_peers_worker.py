@@ -53,6 +53,12 @@ def test_an_unknown_command_is_an_error(worker: Worker) -> None:
         worker.ask("fly")
 
 
+def test_an_answer_that_is_none_is_an_error(worker: Worker) -> None:
+    """A line that is not JSON fails its side and not the benchmark."""
+    with pytest.raises(WorkerError, match="which is not JSON"):
+        worker.ask("mumble")
+
+
 def test_a_process_that_ends_is_named_with_its_last_words(worker: Worker) -> None:
     """A process that is gone gives its exit code and the last line it wrote, at once and ever after."""
     for _ in range(2):
