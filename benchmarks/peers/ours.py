@@ -145,8 +145,9 @@ class _Measured(QuietDisplay):
     def arrival_finished(self, task: TaskResult, point: GrowthPoint) -> None:
         """All earlier tasks were re-evaluated."""
         seconds = time.perf_counter() - self._started
-        examples = sum(size for position, size in self._sizes.items() if position <= task.position)
-        self.measured = {"seconds": seconds, "examples": examples}
+        if task.name.startswith(FURTHER):
+            examples = sum(size for position, size in self._sizes.items() if position <= task.position)
+            self.measured = {"seconds": seconds, "examples": examples}
 
 
 def _small_tasks(folder: Path, num_further: int) -> dict[str, Task]:

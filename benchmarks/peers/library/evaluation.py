@@ -43,6 +43,7 @@ class StoredStream:
     def store(self, num_labels: Mapping[str, int], method: Method) -> None:
         """Save a fresh adapter and head for each task, as `save_adapter` does."""
         shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
         for name in self.tests:
             model = adapters_model(self.backbone, Setting())
             add_task(model, name, num_labels[name], method)
