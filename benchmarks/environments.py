@@ -15,6 +15,7 @@ import platformdirs
 from stream.errors import UserError
 
 LIBRARIES = ("adapters", "peft")
+"""Libraries that have an environment."""
 
 
 def _installed(package: str) -> str:

@@ -7,14 +7,14 @@ parameters with its own seed, on every side in turn; ratios are taken within a r
 
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks.environments import default_folder, library_python, requirements
+from benchmarks.environments import LIBRARIES, default_folder, library_python, requirements
 from benchmarks.peers.material import TaskFiles, data_of, load_tasks, write_tasks
 from benchmarks.peers.outcome import ReevaluationOutcome, TrainingOutcome, peers_result
 from benchmarks.peers.rounds import Answer, crew_of
@@ -167,7 +167,7 @@ class _Comparison:
         tasks = load_tasks(names, resolve_home(self._options.data_home), limits)
         return write_tasks(tasks, self._scratch / folder, batch_size=BATCH_SIZE)
 
-    def _possible(self, sides: Any) -> list[Side]:
+    def _possible(self, sides: Iterable[Side]) -> list[Side]:
         return [side for side in sides if side.ours or side.library in self._pythons]
 
     def _start(self, side: Side) -> Worker:
@@ -208,7 +208,7 @@ def _interpreters(folder: Path) -> tuple[dict[str, Path], list[str]]:
     """Interpreter of each library's environment, and which could not be made."""
     pythons: dict[str, Path] = {}
     failures: list[str] = []
-    for library in ("adapters", "peft"):
+    for library in LIBRARIES:
         try:
             pythons[library] = library_python(library, folder)
         except UserError as error:
