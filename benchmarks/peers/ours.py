@@ -25,6 +25,7 @@ from stream.growth import GrowthPoint
 from stream.learning.encoding import TokenSet
 from stream.learning.evaluation import evaluate, make_plan
 from stream.learning.learner import Learner
+from stream.learning.objectives import BY_ACCURACY
 from stream.learning.recipe import Recipe
 from stream.model.backbone import MINILM, load_backbone
 from stream.model.parameters import TaskParameters
@@ -94,7 +95,7 @@ class OwnSide:
     def _accuracy(self, parameters: TaskParameters, test: Path) -> float:
         tokens = TokenSet.from_bytes(test.read_bytes())
         plan = make_plan(tokens, self._backbone)
-        return evaluate(self._backbone, parameters, tokens, metric="accuracy", plan=plan).value
+        return evaluate(self._backbone, parameters, tokens, scoring=BY_ACCURACY, plan=plan).value
 
     def store(self, *, tasks_folder: str, folder: str, num_measured: int) -> dict[str, Any]:
         """Run the stream; answer and wait for `evaluate` before each further arrival.
