@@ -17,6 +17,7 @@ from jaxtyping import Float32
 
 from db import Ledger
 from db.records import Owner, ParameterCounts, ParametersRecord, PlanRecord, RunStatus
+from stream.comparisons import comparison
 from stream.display.protocol import Display
 from stream.growth import GrowthCounter
 from stream.learning.budget import SearchBudget
@@ -33,7 +34,7 @@ from stream.recording import (
     record_test_sets,
     task_record,
 )
-from stream.results import RunResults, comparison, load_results, task_result
+from stream.results import RunResults, load_results, task_result
 from stream.scheduler import Arrival, TaskStream, task_seed
 from stream.serving import TaskServer
 from stream.simulator import reevaluate, stored_task

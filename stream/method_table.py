@@ -8,7 +8,8 @@ data; what makes runs unequal (seed, data, budget, machine) becomes a note. No f
 from dataclasses import astuple, dataclass
 
 from db.records import Regime
-from stream.results import ProofStatus, RunResults, TaskResult
+from stream.comparisons import ProofStatus
+from stream.results import RunResults, TaskResult
 
 Numbers = tuple[float | None, ...]
 

@@ -1,12 +1,13 @@
 """The options that decide a run's numbers, the same for every command that takes them."""
 
 import argparse
+from collections.abc import Sequence
 
 from stream.configuration import Overrides, Preset, RunConfiguration, limits_for, preset_named, recipe_for
 from stream.errors import UserError
 from stream.model.backbone import MINILM
 from stream.model.precision import choose_device
-from stream.model.specification import METHODS
+from stream.model.specification import METHODS, SIZED_METHODS
 from stream.scheduler import Order
 from tasks import DataMode
 
@@ -34,7 +35,12 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
         help=f"{', '.join(METHODS)}; with options after colons, such as fine-tune:2, lora:rank=4 or "
         "houlsby:placement=attention; several separated by commas, one run each; default: houlsby",
     )
-    how.add_argument("--adapter-size", type=int, help="default: nearest the paper's 1.14 %% per task")
+    how.add_argument(
+        "--adapter-size",
+        type=_sizes,
+        metavar="N[,N...]",
+        help="default: nearest the paper's 1.14 %% per task; several make a run or plan of each size",
+    )
     how.add_argument("--preset", help=f"{', '.join(Preset)}; default: quick on a CPU, standard on a GPU")
     how.add_argument("--max-train", type=int, help="cap on the training examples of a task")
     how.add_argument("--max-test", type=int, help="cap on its validation and test examples")
@@ -51,7 +57,8 @@ def configurations_of(options: argparse.Namespace) -> tuple[RunConfiguration, ..
     Raises:
         UserError: an option's value is not allowed.
     """
-    methods = tuple(name.strip() for name in options.method.split(","))
+    sizes: tuple[int, ...] = options.adapter_size or ()
+    methods = _with_sizes(tuple(name.strip() for name in options.method.split(",")), sizes)
     repeated = sorted({name for name in methods if methods.count(name) > 1})
     if repeated:
         raise UserError(f"--method names {repeated[0]!r} twice; name each method once.")
@@ -76,10 +83,31 @@ def configurations_of(options: argparse.Namespace) -> tuple[RunConfiguration, ..
             seed=options.seed,
             backbone=options.backbone,
             method=method,
-            adapter_size=options.adapter_size,
+            adapter_size=sizes[0] if len(sizes) == 1 else None,
             preset=preset,
             limits=limits_for(preset, overrides),
             recipe=recipe_for(preset, overrides, method),
         )
 
     return tuple(configured(method) for method in methods)
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        allowed = "it must be a whole number, or several separated by commas"
+        raise argparse.ArgumentTypeError(f"{text!r}; {allowed}") from None
+
+
+def _with_sizes(methods: Sequence[str], sizes: Sequence[int]) -> tuple[str, ...]:
+    """Each method with adapters once per size, where there are several sizes and it states none itself."""
+    if len(sizes) < 2:
+        return tuple(methods)
+    found: list[str] = []
+    for method in methods:
+        name, *parts = method.split(":")
+        own = any(part.startswith("size=") or part.isdigit() for part in parts)
+        sized = name in SIZED_METHODS and not own
+        found += [f"{method}:size={size}" for size in sizes] if sized else [method]
+    return tuple(found)

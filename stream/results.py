@@ -4,9 +4,8 @@ Reports, the dashboard, `watch` and the return value of `simulate` use it; it ho
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -22,6 +21,7 @@ from db.records import (
     RunRecord,
     TaskRecord,
 )
+from stream.comparisons import Comparison, Proof, comparison, proof_of
 from stream.growth import GrowthCurve, StoredTask, growth_curve
 from stream.metrics import AccuracyMatrix
 from tasks.task import MAIN_SPLIT
@@ -68,69 +68,6 @@ class TaskResult:
     num_bytes: int | None
     removed: bool
     notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Comparison:
-    """One re-evaluation beside what the task gave right after training (one row of forgetting.csv)."""
-
-    after: int
-    on: int
-    split: str
-    metric: str
-    value: float | None
-    """None where the metric is undefined."""
-    value_when_learned: float | None
-    changed_predictions: int
-    digest_equal: bool | None
-    """None where the two evaluation plans differ: the digests cannot be compared."""
-    num_examples: int
-    seconds: float
-    secondary: Mapping[str, float | None] = field(default_factory=dict)
-    """Further metrics by name."""
-
-    @property
-    def is_main(self) -> bool:
-        """Whether it is about the split of R[after, on]."""
-        return self.split == MAIN_SPLIT
-
-
-class ProofStatus(StrEnum):
-    """What the comparisons say about forgetting."""
-
-    IN_PROGRESS = "in progress"
-    PROVEN = "proven bit for bit"
-    FORGOTTEN = "forgotten"
-    NOT_COMPARABLE = "not comparable"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Proof:
-    """Counts of the comparisons; T finished arrivals with one test split each make T(T+1)/2 of a stream.
-
-    Every further test split of a task is compared as often as its main one. Outside a stream each split is
-    compared once.
-    """
-
-    num_expected: int
-    num_equal: int
-    num_different: int
-    num_not_comparable: int
-    num_changed_predictions: int
-
-    @property
-    def num_done(self) -> int:
-        """Comparisons made so far."""
-        return self.num_equal + self.num_different + self.num_not_comparable
-
-    @property
-    def status(self) -> ProofStatus:
-        """One word: forgotten beats not comparable beats in progress beats proven."""
-        if self.num_different:
-            return ProofStatus.FORGOTTEN
-        if self.num_not_comparable:
-            return ProofStatus.NOT_COMPARABLE
-        return ProofStatus.PROVEN if self.num_done == self.num_expected else ProofStatus.IN_PROGRESS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -286,76 +223,3 @@ def task_result(
         removed=task.removed_at is not None,
         notes=(*task.notes, *(own.notes if own else ())),
     )
-
-
-def comparison(evaluation: EvaluationRecord, learned: LearnedSplit) -> Comparison:
-    """Return a re-evaluation beside what the same split of the task gave in memory right after training.
-
-    Digests depend on the evaluation plan, so under another plan `digest_equal` is None and only the value and
-    the predictions are compared.
-    """
-    return Comparison(
-        after=evaluation.after,
-        on=evaluation.on,
-        split=evaluation.split,
-        metric=evaluation.metric,
-        value=evaluation.value,
-        value_when_learned=learned.value,
-        changed_predictions=evaluation.changed_predictions,
-        digest_equal=_digests_equal(evaluation, learned),
-        num_examples=evaluation.num_examples,
-        seconds=evaluation.seconds,
-        secondary=evaluation.secondary,
-    )
-
-
-def _digests_equal(evaluation: EvaluationRecord, learned: LearnedSplit) -> bool | None:
-    if evaluation.plan_sha256 != learned.plan_sha256:
-        return None
-    return (evaluation.logits_sha256, evaluation.predictions_sha256) == (
-        learned.logits_sha256,
-        learned.predictions_sha256,
-    )
-
-
-def proof_of(
-    comparisons: Sequence[Comparison],
-    num_arrivals: int,
-    removed: Collection[int] = (),
-    regime: Regime = Regime.STREAM,
-    num_splits: Mapping[int, int] | None = None,
-) -> Proof:
-    """Return the counts over all comparisons.
-
-    A comparison is equal only if digests, value and predictions are; with equal digests and another value a
-    stored number was altered.
-
-    Arguments:
-        comparisons: those made so far.
-        num_arrivals: number of learned tasks.
-        removed: positions of removed tasks, of which no comparison is expected beyond those made.
-        regime: a stream expects one comparison per split and later arrival, the others one per split.
-        num_splits: test splits of each task by position, one each unless given.
-    """
-    verdicts = [_verdict(entry) for entry in comparisons]
-    on_removed = sum(entry.on in removed for entry in comparisons)
-    splits = num_splits or {}
-    expected = sum(
-        splits.get(position, 1) * (num_arrivals - position if regime is Regime.STREAM else 1)
-        for position in range(num_arrivals)
-        if position not in removed
-    )
-    return Proof(
-        num_expected=expected + on_removed,
-        num_equal=verdicts.count(True),
-        num_different=verdicts.count(False),
-        num_not_comparable=verdicts.count(None),
-        num_changed_predictions=sum(entry.changed_predictions for entry in comparisons),
-    )
-
-
-def _verdict(entry: Comparison) -> bool | None:
-    if entry.digest_equal is None:
-        return None
-    same = entry.value == entry.value_when_learned and not entry.changed_predictions
-    return entry.digest_equal and same

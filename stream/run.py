@@ -9,10 +9,11 @@ from pathlib import Path
 
 from db import ConflictError, LedgerError, UsageError
 from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_INTERRUPTED, EXIT_USER, report_error
+from stream.comparisons import ProofStatus
 from stream.display import open_display
 from stream.errors import RunInterrupted, StreamError, UserError
 from stream.options import add_stream_options, add_training_options, configurations_of
-from stream.results import ProofStatus, RunResults
+from stream.results import RunResults
 from stream.session import Place
 from stream.sessions import run_sessions
 from tasks import TaskError, resolve_home

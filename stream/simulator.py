@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from db import Ledger
 from db.records import EvaluationRecord, LearnedSplit, Owner, RunStatus
+from stream.comparisons import comparison
 from stream.display.protocol import Display
 from stream.growth import GrowthCounter, StoredTask
 from stream.learning.learner import Learner
@@ -24,7 +25,7 @@ from stream.recording import (
     record_test_sets,
     task_record,
 )
-from stream.results import RunResults, comparison, load_results, task_result
+from stream.results import RunResults, load_results, task_result
 from stream.scheduler import Arrival, TaskStream
 from stream.serving import TaskServer
 from tasks.task import TaskKind

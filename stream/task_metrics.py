@@ -71,6 +71,8 @@ def matthews(predictions: Classes, labels: Classes) -> float:
     Raises ValueError where there are no examples or the lengths differ.
     """
     _check_lengths(predictions, labels)
+    if np.ptp(predictions) == 0 or np.ptp(labels) == 0:
+        return 0.0  # scikit-learn's answer too, which it gives with a warning where both are of one class
     return float(matthews_corrcoef(labels, predictions))
 
 

@@ -16,11 +16,12 @@ from datetime import UTC, datetime
 from db import Database, Ledger, LedgerError, UsageError
 from db.records import EvaluationRecord, LearnedSplit, Owner, RunRecord, RunStatus, TaskRecord
 from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_INTERRUPTED, EXIT_USER, report_error
+from stream.comparisons import comparison
 from stream.display import DisplayKind, open_display, print_picture
 from stream.display.protocol import Display
 from stream.errors import UserError
 from stream.growth import GrowthCounter, StoredTask
-from stream.results import comparison, load_results, stored_tasks, task_result
+from stream.results import load_results, stored_tasks, task_result
 
 SECONDS_BETWEEN_LOOKS = 1.0
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from db.records import EpochRecord, Regime, RunStatus
+from stream.comparisons import ProofStatus
 from stream.display.chart import growth_chart
 from stream.display.estimate import seconds_left
 from stream.display.heatmap import data_of
@@ -15,6 +16,7 @@ from stream.display.text import (
     Lines,
     bar,
     between,
+    class_words,
     duration,
     factor,
     fields,
@@ -27,7 +29,6 @@ from stream.display.text import (
     sparkline,
     wrapped_fields,
 )
-from stream.results import ProofStatus
 
 ENDS = {
     RunStatus.FINISHED: ("finished", "bold green"),
@@ -39,8 +40,7 @@ ENDS = {
 def header(state: StreamState, width: int, now: float) -> Lines:
     """Two lines: what runs and where its data comes from; how far it is."""
     run = state.run
-    # The default name holds suite and method already.
-    others = [word for word in (run.suite, run.method) if word not in run.name]
+    others = [word for word in (run.suite, run.method) if word not in run.name]  # the default name has both
     left = fields([Text(run.name, "bold"), *others, run.backbone], width)
     first = between(left, provenance(state), width)
     status = progress_text(state, now, width)
@@ -107,7 +107,7 @@ def _now(state: StreamState) -> list[Sequence[Text | str]]:
     about = [Text.assemble((f"{current.position + 1} ", "dim"), (current.name, "bold"))]
     about += [data_word(current.data)] if current.data else []
     if current.num_train is not None and current.num_labels is not None:
-        about += [Text(plural(current.num_train, "example")), Text(f"{current.num_labels:,} classes")]
+        about += [Text(plural(current.num_train, "example")), Text(class_words(current.num_labels))]
     return [about, doing(state, current)]
 
 
@@ -167,7 +167,7 @@ def _cells(values: Sequence[str], width: int) -> str:
     row = ""
     for value, room in zip(values, widths, strict=True):
         if len(row) + room > width:
-            break
+            return row
         row += value.rjust(room)
     return row
 
@@ -198,14 +198,15 @@ def forgetting_text(state: StreamState) -> Text:
 
 
 def average_text(state: StreamState) -> Text | None:
-    """Average accuracy of the tasks as they are served; it says how many are simulated or partial."""
+    """Average metric of the tasks as they are served; it says how many are simulated or partial."""
     row: Sequence[float | None] = state.matrix.rows[-1] if state.matrix.rows else ()
     if state.run.regime is Regime.SEPARATE:  # each row holds its own task alone
         row = [state.matrix.newest(on) for on in range(len(row))]
     known = [(on, value) for on, value in enumerate(row) if value is not None]
     if not known:
         return None
-    text = Text(f"average {percent(sum(value for _, value in known) / len(known))}")
+    what = "of main metrics " if len({task.metric for task in state.tasks}) > 1 else ""
+    text = Text(f"average {what}{percent(sum(value for _, value in known) / len(known))}")
     counts = Counter(state.tasks[on].data for on, _ in known if on < len(state.tasks))
     for data in ("simulated", "partial"):
         if counts[data]:

@@ -10,13 +10,22 @@ from collections.abc import Callable
 
 import stream.display.state as states
 from db.records import EpochRecord, Regime
+from stream.comparisons import Comparison, Proof, proof_of
 from stream.display.estimate import seconds_left
 from stream.display.protocol import TrainingProgress
 from stream.display.state import CurrentArrival, StreamState
-from stream.display.text import duration, factor, percent, plural, rough_duration, signed_forgetting
+from stream.display.text import (
+    class_words,
+    duration,
+    factor,
+    percent,
+    plural,
+    rough_duration,
+    signed_forgetting,
+)
 from stream.display.writer import LineWriter, TextStream
 from stream.growth import GrowthPoint
-from stream.results import Comparison, Proof, RunResults, TaskResult, proof_of
+from stream.results import RunResults, TaskResult
 
 SECONDS_BETWEEN_PROGRESS = 30.0
 """A long epoch shows a sign of life this often, and no more often."""
@@ -77,7 +86,7 @@ class PlainDisplay:
         if self._advance(states.arrival_started(self._before, arrival)):
             self._write_task(
                 position,
-                f"{_data_words(data)}, {plural(num_train, 'training example')}, {num_labels} classes",
+                f"{_data_words(data)}, {plural(num_train, 'training example')}, {class_words(num_labels)}",
             )
 
     def training_progressed(self, progress: TrainingProgress) -> None:
@@ -107,9 +116,11 @@ class PlainDisplay:
         before = self._before.proof.num_different
         self._advance(states.task_evaluated(self._before, comparison, self._clock()))
         if self._before.proof.num_different > before and self._before.run.isolated:
+            split = "" if comparison.is_main else f" ({comparison.split})"
             self._write_task(
                 comparison.after,
-                f"NOT EQUAL: {self._before.run.task_names[comparison.on]} gives {percent(comparison.value)}, "
+                f"NOT EQUAL: {self._before.run.task_names[comparison.on]}{split} gives "
+                f"{percent(comparison.value)}, "
                 f"{percent(comparison.value_when_learned)} when learned, "
                 f"{plural(comparison.changed_predictions, 'changed prediction')}",
             )
@@ -118,7 +129,7 @@ class PlainDisplay:
         """Write what the arrival came to, in one line."""
         if not self._advance(states.arrival_finished(self._before, task, point)):
             return
-        parts = [_result_words(task), _comparison_words(self._row, self._before.proof)]
+        parts = [_result_words(task), _comparison_words(self._row, self._before.proof, task.position + 1)]
         self._row = self._before.proof
         if self._before.forgetting is not None:
             parts.append(f"forgetting {signed_forgetting(self._before.forgetting)}")
@@ -185,11 +196,13 @@ def _result_words(task: TaskResult) -> str:
     return f"{value} ({', '.join(beside)})" if beside else value
 
 
-def _comparison_words(before: Proof, after: Proof) -> str:
-    """Count the comparisons made since `before`."""
+def _comparison_words(before: Proof, after: Proof, num_tasks: int) -> str:
+    """Count the comparisons made since `before`, of so many tasks at most."""
     equal = after.num_equal - before.num_equal
     different = after.num_different - before.num_different
     elsewhere = after.num_not_comparable - before.num_not_comparable
-    words = f"re-evaluated {plural(equal + different + elsewhere, 'task')}: {equal:,} equal"
+    num_done = equal + different + elsewhere
+    noun = "task" if num_done <= num_tasks else "test split"
+    words = f"re-evaluated {plural(num_done, noun)}: {equal:,} equal"
     words += f", {different:,} different" if different else ""
     return words + (f", {elsewhere:,} not comparable" if elsewhere else "")

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from db.records import EpochRecord
+from stream.comparisons import Comparison
 from stream.growth import GrowthPoint
-from stream.results import Comparison, RunResults, TaskResult
+from stream.results import RunResults, TaskResult
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,10 +3,11 @@
 import sys
 
 from db.records import EpochRecord
+from stream.comparisons import Comparison
 from stream.display.protocol import TrainingProgress
 from stream.display.writer import LineWriter, TextStream
 from stream.growth import GrowthPoint
-from stream.results import Comparison, RunResults, TaskResult
+from stream.results import RunResults, TaskResult
 
 
 class QuietDisplay:

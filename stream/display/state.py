@@ -9,10 +9,11 @@ monotonic clock in seconds.
 from dataclasses import dataclass, replace
 
 from db.records import EpochRecord, Regime, RunRecord, RunStatus
+from stream.comparisons import Comparison, Proof, proof_of
 from stream.display.protocol import TrainingProgress
 from stream.growth import GrowthPoint
 from stream.metrics import AccuracyMatrix
-from stream.results import Comparison, Proof, RunResults, TaskResult, proof_of
+from stream.results import RunResults, TaskResult
 
 Row = tuple[float | None, ...]
 """One row of R: values on tasks 0, 1, ...; None where not measured."""

@@ -61,6 +61,11 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+def class_words(num_labels: int) -> str:
+    """The number of classes; a regression has none."""
+    return f"{num_labels:,} classes" if num_labels else "scores"
+
+
 def sparkline(values: Sequence[float | None], width: int) -> str:
     """Draw the last `width` fractions from the lowest one up; the full height is SPARK_SPAN at least.
 

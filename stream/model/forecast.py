@@ -30,7 +30,8 @@ def forecast_growth(
 
 def bert_base_growth(results: RunResults) -> float | None:
     """Growth factor of adapters of the paper's size on bert-base-uncased for the tasks learned so far."""
-    tasks = [(task.name, task.num_labels) for task in results.tasks if not task.removed]
+    # a regression has no classes and one output
+    tasks = [(task.name, task.num_labels or 1) for task in results.tasks if not task.removed]
     method = houlsby(default_adapter_size(BERT_BASE_UNCASED))
     latest = forecast_growth(BERT_BASE_UNCASED, method, tasks).latest
     return None if latest is None or results.run.method != method.name else latest.growth_factor

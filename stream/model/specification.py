@@ -70,6 +70,8 @@ _OPTIONS: Mapping[str, Mapping[str, tuple[Reader, str]]] = {
 }
 METHODS = tuple(_OPTIONS)
 """Names of all methods."""
+SIZED_METHODS = ("houlsby", "adapter-l")
+"""Methods with adapters of a size."""
 _BARE: Mapping[str, str] = {"fine-tune": "layers", "lora": "rank", "prefix": "length", "houlsby": "size"}
 """The option that a bare number stands for."""
 

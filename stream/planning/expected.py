@@ -17,7 +17,7 @@ from stream.learning.recipe import Recipe
 from tasks import Availability, DataMode, Limits, Origin, Split, Task, TaskCard, availability, load_task
 from tasks.simulated import LENGTH_SPREAD, split_sizes
 from tasks.splits import SplitSizes, paper_sizes
-from tasks.task import PaperColumn
+from tasks.task import PaperColumn, TaskKind
 
 SAMPLE = 2000
 """Training texts of a task whose tokens are counted: the first in hash order, so a random sample."""
@@ -35,8 +35,11 @@ class ExpectedTask:
 
     name: str
     num_labels: int
+    """Classes; 0 of a regression."""
+    num_tests: int = 1
+    """Test splits."""
     sizes: SplitSizes | None = None
-    """After the caps."""
+    """After the caps; the test examples of all test splits together."""
     tokens_per_text: float | None = None
     """Mean over training texts, special tokens included, after cutting."""
     num_epochs: int | None = None
@@ -46,6 +49,11 @@ class ExpectedTask:
     """Where the sizes and classes are from."""
     lengths_from: str = "the caller"
     """Where the lengths are from."""
+
+    @property
+    def num_outputs(self) -> int:
+        """Outputs of the head: one per class, or the one number of a regression."""
+        return self.num_labels or 1
 
     @property
     def tokens_per_epoch(self) -> int | None:
@@ -64,6 +72,7 @@ class SizedTask:
     num_labels: int
     sizes: SplitSizes | None
     sizes_from: str
+    num_tests: int = 1
     tokens_per_text: float | None = None
     lengths_from: str = "unknown"
 
@@ -72,6 +81,7 @@ class SizedTask:
         task = ExpectedTask(
             name=self.task.name,
             num_labels=self.num_labels,
+            num_tests=self.num_tests,
             sizes=self.sizes,
             tokens_per_text=self.tokens_per_text,
             data=self.task.data.value,
@@ -105,7 +115,7 @@ class Survey:
             TaskError: the data that the run would read is missing or damaged.
             UserError: without its data the number of classes is unknown.
         """
-        sized = self._sized(card)
+        sized = replace(self._sized(card), num_tests=1 + len(card.tests))
         tokens_per_text, lengths_from = self._length(card, sized)
         return replace(sized, tokens_per_text=tokens_per_text, lengths_from=lengths_from)
 
@@ -118,7 +128,8 @@ class Survey:
     def _read(self, card: TaskCard) -> SizedTask:
         """The files at hand, split and capped as in a run."""
         task = load_task(card, home=self.home, mode=self.mode, limits=self.limits, split_seed=self.split_seed)
-        sizes = SplitSizes(num_train=len(task.train), num_valid=len(task.valid), num_test=len(task.test))
+        num_test = sum(map(len, task.tests.values()))
+        sizes = SplitSizes(num_train=len(task.train), num_valid=len(task.valid), num_test=num_test)
         return SizedTask(task=task, num_labels=len(task.labels), sizes=sizes, sizes_from="its files")
 
     def _simulated(self, card: TaskCard) -> SizedTask:
@@ -129,7 +140,7 @@ class Survey:
         return SizedTask(
             task=task,
             num_labels=len(task.labels),
-            sizes=capped(simulated_sizes(card), limits),
+            sizes=_all_tests(capped(simulated_sizes(card), limits), card),
             sizes_from="the simulator",
         )
 
@@ -154,7 +165,7 @@ class Survey:
         return SizedTask(
             task=task,
             num_labels=card_labels(card),
-            sizes=None if sizes is None else capped(sizes, limits),
+            sizes=None if sizes is None else _all_tests(capped(sizes, limits), card),
             sizes_from=sizes_from,
         )
 
@@ -208,6 +219,8 @@ def card_labels(card: TaskCard) -> int:
     Raises:
         UserError: it states none.
     """
+    if card.kind is TaskKind.REGRESSION:
+        return 0
     paper_labels = card.paper.num_labels if card.paper else None
     num_labels = card.num_labels or len(card.class_counts) or paper_labels
     if num_labels is None:
@@ -227,6 +240,11 @@ def capped(sizes: SplitSizes, limits: Limits) -> SplitSizes:
     }
     left = {name: min(getattr(sizes, name), cap) for name, cap in caps.items() if cap is not None}
     return replace(sizes, **left)
+
+
+def _all_tests(sizes: SplitSizes, card: TaskCard) -> SplitSizes:
+    """Further test splits taken for as large as the main one."""
+    return replace(sizes, num_test=sizes.num_test * (1 + len(card.tests)))
 
 
 def cut_length(mean: float, longest: int) -> float:

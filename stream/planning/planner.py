@@ -105,7 +105,7 @@ def _measured(
         plan.method,
         recipe,
         lengths,
-        num_labels=max(arrival.task.num_labels for arrival in plan.arrivals),
+        num_labels=max(arrival.task.num_outputs for arrival in plan.arrivals),
         is_pretrained=backbone.loaded is not None,
         seconds=seconds,
     )

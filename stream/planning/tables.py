@@ -55,7 +55,7 @@ def size_table(plan: StreamPlan) -> Table:
             (
                 str(a.position + 1),
                 short(a.task.name),
-                f"{a.task.num_labels:,}",
+                f"{a.task.num_labels:,}" if a.task.num_labels else "-",
                 *kind_cells(a.size.counts, kinds),
                 compact(a.size.counts.total),
                 megabytes(a.size.task_bytes),

@@ -64,6 +64,8 @@ class StreamPlan:
     method: Method = field(repr=False)
     order: Order
     backbone_params: int
+    per_test: GrowthPoint
+    """Sizes if every test split had tensors of its own, as the paper's Table 1 counts MNLI."""
     arrivals: tuple[PlannedArrival, ...]
     volumes: Mapping[Order, int | None]
     """Test examples evaluated over all arrivals, by order."""
@@ -72,6 +74,11 @@ class StreamPlan:
     def latest(self) -> GrowthPoint:
         """Sizes after the last arrival."""
         return self.arrivals[-1].size
+
+    @property
+    def num_tests(self) -> int:
+        """Test splits of all tasks."""
+        return sum(arrival.task.num_tests for arrival in self.arrivals)
 
     @property
     def mean_trained_fraction(self) -> float:
@@ -143,7 +150,8 @@ def plan_stream(
     """
     by_name = {task.name: task for task in tasks}
     ordered = [by_name[name] for name in _ordered(tasks, order, seed)]
-    points = forecast_growth(architecture, method, [(task.name, task.num_labels) for task in ordered]).points
+    points = forecast_growth(architecture, method, [(task.name, task.num_outputs) for task in ordered]).points
+    per_test = [(task.name, task.num_outputs) for task in ordered for _ in range(task.num_tests)]
     once = method.regime is Regime.JOINT
     epochs = [task.num_epochs for task in ordered]
     longest = None if None in epochs else max((e for e in epochs if e is not None), default=0)
@@ -153,6 +161,7 @@ def plan_stream(
         method=method,
         order=order,
         backbone_params=count_parameters(tensor_shapes(architecture)),
+        per_test=forecast_growth(architecture, method, per_test).points[-1],
         arrivals=tuple(
             _arrival(
                 point,

@@ -8,12 +8,20 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from stream.comparisons import ProofStatus
 from stream.reports.averages import averages, task_reached
 from stream.reports.figures import FIGURES
+from stream.reports.markdown import published, secondary_text
 from stream.reports.render import as_svg
-from stream.reports.summary import DEFINITIONS, facts, megabytes, number, paper_figures
+from stream.reports.summary import (
+    DEFINITIONS,
+    facts,
+    megabytes,
+    number,
+    paper_figures,
+)
 from stream.reports.tables import grouped_notes
-from stream.results import ProofStatus, RunResults
+from stream.results import RunResults
 
 CAPTIONS: Mapping[str, str] = {
     "accuracy": "Each task right after its own arrival, re-evaluated from the database.",
@@ -37,12 +45,16 @@ def page_html(results: RunResults, *, bert_base_growth: float | None) -> str:
         "megabytes": megabytes,
         "paper": paper_figures,
         "reached": task_reached,
+        "secondary": secondary_text,
     }
     return environment.get_template("report.html").render(
         run=results.run,
         results=results,
         notes=tuple(grouped_notes(results)),
         averages=averages(results),
+        published=published(results),
+        any_secondary=any(task.secondary for task in results.tasks),
+        any_paper=any(task.paper_adapters is not None for task in results.tasks),
         any_simulated=any(task.bayes_accuracy is not None for task in results.tasks),
         facts=facts(results, bert_base_growth=bert_base_growth),
         tone=TONES[results.proof.status] if results.proof.num_done else "open",

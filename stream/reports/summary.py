@@ -1,9 +1,10 @@
-"""The run in a few sentences, for the terminal and for summary.md."""
+"""The run in a few sentences, for the terminal, summary.md and the page."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from db.records import Regime
+from stream.comparisons import ProofStatus
 from stream.metrics import KINDS_OF_DATA, WHY_NO_FORGETTING, WHY_NO_FORWARD_TRANSFER
 from stream.reports.averages import (
     Average,
@@ -11,10 +12,8 @@ from stream.reports.averages import (
     forgetting_summary,
     last_full_row,
     served_tasks,
-    task_reached,
 )
-from stream.reports.tables import grouped_notes
-from stream.results import ProofStatus, RunResults, TaskResult
+from stream.results import RunResults, TaskResult
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,7 +41,7 @@ def facts(results: RunResults, *, bert_base_growth: float | None) -> tuple[Fact,
     return (
         *_unfinished(results),
         *(
-            Fact(title=f"Average {_metric_name(avg)}", text=_average_text(results, avg))
+            Fact(title=f"Average {metric_name(avg.metrics)}", text=_average_text(results, avg))
             for avg in averages(results)
         ),
         Fact(title="Forgetting", text=forgetting_text(results)),
@@ -65,8 +64,9 @@ def _unfinished(results: RunResults) -> Iterator[Fact]:
         yield Fact(title="Tasks", text=f"{learned} of {total} learned so far")
 
 
-def _metric_name(average: Average) -> str:
-    return " and ".join(average.metrics)
+def metric_name(metrics: Sequence[str]) -> str:
+    """Return the one metric, or "metric" where tasks have different ones."""
+    return metrics[0] if len(metrics) == 1 else "metric"
 
 
 def _average_text(results: RunResults, average: Average) -> str:
@@ -76,7 +76,9 @@ def _average_text(results: RunResults, average: Average) -> str:
         "" if after is None or after + 1 == len(results.run.task_names) else f" after arrival {after + 1}"
     )
     text = f"{number(average.value)} over {count(average.num_tasks, f'{kind} task')}{arrivals}"
-    beside = []
+    beside = [] if len(average.metrics) == 1 else [f"each by its main metric: {', '.join(average.metrics)}"]
+    if average.value is None:
+        beside.append("a metric is undefined")
     if average.paper_adapters is not None:
         beside.append(f"the paper's adapters on BERT-base {number(average.paper_adapters)}")
     if average.paper_fine_tuning is not None:
@@ -194,35 +196,6 @@ def data_text(results: RunResults) -> str:
     return ", ".join(parts) + more
 
 
-def summary_markdown(results: RunResults, *, bert_base_growth: float | None) -> str:
-    """Return summary.md: the facts, a table of tasks with the paper's figures, and the definitions."""
-    run = results.run
-    lines = [
-        f"# {run.name}: {run.suite}, {run.method} on {run.backbone}",
-        "",
-        *(f"- **{fact.title}**: {fact.text}." for fact in facts(results, bert_base_growth=bert_base_growth)),
-        "",
-        *_task_table(results),
-        "",
-        "## Definitions",
-        "",
-        *(f"- **{fact.title}**: {fact.text}" for fact in DEFINITIONS),
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _task_table(results: RunResults) -> Iterator[str]:
-    yield "| task | data | metric | test | paper: adapters | paper: fine-tuning | at best | reached share |"
-    yield "|---|---|---|---|---|---|---|---|"
-    for task in results.tasks:
-        values = (task.test, *paper_figures(task), task.bayes_accuracy, task_reached(task))
-        numbers = " | ".join("" if value is None else number(value) for value in values)
-        yield f"| {task.name} | {task.data} | {task.metric} | {numbers} |"
-    yield ""
-    yield from (f"- {names}: {note}" for names, note in grouped_notes(results))
-
-
 def paper_figures(task: TaskResult) -> tuple[float | None, float | None]:
     """Return the paper's adapters and fine-tuning to show beside the task; none beside a stand-in."""
     return (None, None) if task.data == "simulated" else (task.paper_adapters, task.paper_fine_tuning)
@@ -232,7 +205,12 @@ DEFINITIONS = (
     Fact(
         title="test",
         text="R[p, p], re-evaluated from the database right after the task's own arrival (after joint "
-        "training R[T - 1, p], the only one); a fraction 0-1.",
+        "training R[T - 1, p], the only one): the main metric on the main test split. A fraction 0-1; "
+        "correlations (matthews, spearman, pearson) lie between -1 and 1.",
+    ),
+    Fact(
+        title="average metric",
+        text="mean of the tasks' main metrics, one a task; further metrics and test splits are not averaged.",
     ),
     Fact(
         title="forgetting",

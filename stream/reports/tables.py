@@ -9,11 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from db.records import Regime
+from stream.comparisons import Comparison
 from stream.growth import GrowthPoint
 from stream.metrics import WHY_NO_FORGETTING, WHY_UNDEFINED
 from stream.reports.averages import task_reached
 from stream.reports.files import replacing
-from stream.results import Comparison, RunResults, TaskResult
+from stream.results import RunResults, TaskResult
 
 Value = str | int | float | bool | None
 
@@ -155,7 +156,7 @@ def task_rows(results: RunResults) -> Iterator[list[Value]]:
             *(task.num_labels, task.truncated_fraction, task.metric, task.test),
             *(named_values(task.secondary), named_values(task.further_tests), task.valid),
             *(task.best_epoch, task.seconds, task.paper_adapters, task.paper_fine_tuning),
-            "; ".join([*_bayes_note(task), *task_notes(task)]),
+            "; ".join([*_bayes_note(task), *_published_note(task), *task_notes(task)]),
         ]
 
 
@@ -163,6 +164,16 @@ def named_values(values: Mapping[str, float | None]) -> str | None:
     """Return "f1=0.81; accuracy=0.75", an undefined value with nothing behind the sign; None without any."""
     parts = [f"{name}={'' if value is None else value}" for name, value in values.items()]
     return "; ".join(parts) or None
+
+
+def _published_note(task: TaskResult) -> Iterator[str]:
+    """Figures of others, with what they are of; none beside a stand-in."""
+    if task.published and task.data != "simulated":
+        figures = "; ".join(
+            f"{split}: {', '.join(f'{method} {value}' for method, value in of.items())}"
+            for split, of in task.published["splits"].items()
+        )
+        yield f"published elsewhere, not comparable ({task.published['about']}): {figures}"
 
 
 def _bayes_note(task: TaskResult) -> Iterator[str]:
@@ -191,8 +202,6 @@ def task_notes(task: TaskResult) -> Iterator[str]:
         yield f"test empty: {WHY_UNDEFINED if task.is_evaluated else 'not evaluated yet'}"
     if task.valid is None and not task.removed:
         yield f"valid empty: {'not learned yet' if task.best_epoch is None else WHY_UNDEFINED}"
-    if task.published:
-        yield f"published elsewhere, not comparable: {task.published['about']}"
-    elif task.paper_adapters is None or task.paper_fine_tuning is None:
+    if (task.paper_adapters is None or task.paper_fine_tuning is None) and not task.published:
         yield "the paper has no figure for this task"
     yield from task.notes

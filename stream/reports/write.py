@@ -4,9 +4,9 @@ from pathlib import Path
 
 from stream.reports.figures import FIGURES
 from stream.reports.files import make_folder, replace_bytes
+from stream.reports.markdown import summary_markdown
 from stream.reports.page import page_html
 from stream.reports.render import as_png
-from stream.reports.summary import summary_markdown
 from stream.reports.tables import write_tables
 from stream.results import RunResults
 

@@ -11,7 +11,8 @@ import db.storage
 from db import Database
 from db.records import RunStatus
 from stream import verify, watch
-from stream.results import ProofStatus, load_results
+from stream.comparisons import ProofStatus
+from stream.results import load_results
 from tests.end_to_end.conftest import Outcome
 from tests.end_to_end.test_bad_input import refused
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from db import Database
+from stream.comparisons import Comparison, ProofStatus
 from stream.display.quiet import QuietDisplay
 from stream.model.backbone import Backbone
-from stream.results import Comparison, ProofStatus, RunResults, load_results
+from stream.results import RunResults, load_results
 from stream.simulator import simulate
 from stream.task_metrics import f1, spearman
 from stream.verify import main

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from db import Database
+from stream.comparisons import ProofStatus
 from stream.learning.evaluation import EvaluationPlan
 from stream.metrics import Evaluation
 from stream.model.backbone import Backbone
 from stream.model.parameters import TaskParameters
 from stream.model.specification import method_named
-from stream.results import ProofStatus, load_results
+from stream.results import load_results
 from stream.serving import TaskServer
 from tests.tiny_runs import ISOLATED, NAMES, ONE_EPOCH, run_tasks, tiny_learner, tiny_task
 

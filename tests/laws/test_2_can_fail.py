@@ -8,10 +8,10 @@ import pytest
 
 from db import Database
 from stream import verify
+from stream.comparisons import ProofStatus
 from stream.learning.recipe import Recipe
 from stream.model.backbone import Backbone, load_backbone
 from stream.model.catalogue import sequential
-from stream.results import ProofStatus
 from tests.tiny_runs import NAMES, run_tasks, tiny_learner, tiny_task
 
 

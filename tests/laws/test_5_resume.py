@@ -18,12 +18,13 @@ import torch
 
 from db import Database
 from db.records import EpochRecord, RunRecord, RunStatus
+from stream.comparisons import ProofStatus
 from stream.display import QuietDisplay, TrainingProgress
 from stream.learning import training
 from stream.learning.checkpoints import TrainingState
 from stream.learning.learner import Learner
 from stream.model.backbone import Backbone
-from stream.results import ProofStatus, load_results
+from stream.results import load_results
 from stream.simulator import simulate
 from tests.tiny_runs import (
     NAMES,

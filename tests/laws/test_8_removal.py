@@ -6,10 +6,11 @@ import pytest
 
 from db import ConflictError, Database
 from stream import verify
+from stream.comparisons import ProofStatus
 from stream.display import QuietDisplay
 from stream.learning.learner import Learner
 from stream.model.backbone import Backbone
-from stream.results import ProofStatus, load_results
+from stream.results import load_results
 from stream.serving import TaskServer
 from stream.simulator import simulate
 from tests.tiny_runs import NAMES, own_digests, start_run, tiny_learner, tiny_stream, tiny_task

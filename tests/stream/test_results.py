@@ -7,16 +7,8 @@ import pytest
 
 from db import Database, Ledger
 from db.records import NewRun, Owner, PlanRecord
-from stream.results import (
-    ProofStatus,
-    RunResults,
-    collect_results,
-    comparison,
-    load_results,
-    proof_of,
-    stored_tasks,
-    task_result,
-)
+from stream.comparisons import ProofStatus, comparison, proof_of
+from stream.results import RunResults, collect_results, load_results, stored_tasks, task_result
 from tests.stream.made_runs import (
     made_evaluation,
     made_parameters,

@@ -4,7 +4,7 @@ import pytest
 
 from stream.reports import last_lines
 from stream.reports.averages import averages, forgetting_summary, last_full_row, reached_share
-from stream.reports.summary import summary_markdown
+from stream.reports.markdown import summary_markdown
 from stream.results import RunResults
 from tests.stream.made_runs import made_results
 

@@ -1,0 +1,93 @@
+"""summary.md: the facts of a run, its tasks as a table, what others published, and what the numbers mean."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from stream.reports.averages import task_reached
+from stream.reports.summary import DEFINITIONS, facts, number, paper_figures
+from stream.reports.tables import grouped_notes
+from stream.results import RunResults, TaskResult
+from tasks.task import MAIN_SPLIT
+
+
+def summary_markdown(results: RunResults, *, bert_base_growth: float | None) -> str:
+    """Return summary.md: the facts, a table of tasks with the paper's figures, and the definitions."""
+    run = results.run
+    lines = [
+        f"# {run.name}: {run.suite}, {run.method} on {run.backbone}",
+        "",
+        *(f"- **{fact.title}**: {fact.text}." for fact in facts(results, bert_base_growth=bert_base_growth)),
+        "",
+        *_task_table(results),
+        "",
+        "## Definitions",
+        "",
+        *(f"- **{fact.title}**: {fact.text}" for fact in DEFINITIONS),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _task_table(results: RunResults) -> Iterator[str]:
+    titles = ["paper: adapters", "paper: fine-tuning", "at best", "reached share"]
+    further = any(task.secondary for task in results.tasks)
+    yield _row(["task", "data", "metric", "test", *(["further metrics"] if further else []), *titles])
+    yield f"|{'---|' * (8 + further)}"
+    for task in results.tasks:
+        values = (*paper_figures(task), task.bayes_accuracy, task_reached(task))
+        numbers = ["" if value is None else number(value) for value in values]
+        secondary = [secondary_text(task.secondary)] if further else []
+        yield _row([task.name, task.data, task.metric, _measured(task.test, task), *secondary, *numbers])
+        for split, value in task.further_tests.items():
+            empty = [""] * (len(secondary) + len(numbers))
+            yield _row([f"{task.name} ({split})", task.data, task.metric, _measured(value, task), *empty])
+    yield ""
+    yield from _published_table(results)
+    yield from (f"- {names}: {note}" for names, note in grouped_notes(results))
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _measured(value: float | None, task: TaskResult) -> str:
+    if value is not None:
+        return number(value)
+    return "undefined" if task.is_evaluated else ""
+
+
+def secondary_text(values: Mapping[str, float | None]) -> str:
+    """Return "accuracy 0.814, f1 0.870"."""
+    return ", ".join(
+        f"{name} {'undefined' if value is None else number(value)}" for name, value in values.items()
+    )
+
+
+def _published_table(results: RunResults) -> Iterator[str]:
+    """Figures of others on another model or test set, apart from this run's."""
+    for about, (methods, rows) in published(results).items():
+        yield f"Published elsewhere, not comparable with this run: {about}."
+        yield ""
+        yield _row(["task", *methods])
+        yield f"|{'---|' * (1 + len(methods))}"
+        yield from (_row([name, *("" if v is None else number(v) for v in values)]) for name, values in rows)
+        yield ""
+
+
+def published(
+    results: RunResults,
+) -> dict[str, tuple[list[str], list[tuple[str, list[float | None]]]]]:
+    """Return what is published elsewhere: what it is about -> (methods, (task or split, values) rows).
+
+    Nothing of a simulated task: the figures are about the real texts.
+    """
+    found: dict[str, tuple[list[str], list[tuple[str, list[float | None]]]]] = {}
+    for task in results.tasks:
+        if not task.published or task.data == "simulated":
+            continue
+        methods, rows = found.setdefault(task.published["about"], ([], []))
+        splits = task.published["splits"]
+        methods += [m for m in dict.fromkeys(m for s in splits.values() for m in s) if m not in methods]
+        for split, figures in splits.items():
+            name = task.name if split == MAIN_SPLIT else f"{task.name} ({split})"
+            rows.append((name, [figures.get(method) for method in methods]))
+    return found
