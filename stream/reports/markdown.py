@@ -87,7 +87,7 @@ def published(
         methods, rows = found.setdefault(task.published["about"], ([], []))
         splits = task.published["splits"]
         methods += [m for m in dict.fromkeys(m for s in splits.values() for m in s) if m not in methods]
-        for split, figures in splits.items():
+        for split, figures in sorted(splits.items(), key=lambda item: item[0] != MAIN_SPLIT):
             name = task.name if split == MAIN_SPLIT else f"{task.name} ({split})"
             rows.append((name, [figures.get(method) for method in methods]))
     return found

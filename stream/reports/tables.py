@@ -170,7 +170,7 @@ def _published_note(task: TaskResult) -> Iterator[str]:
     """Figures of others, with what they are of; none beside a stand-in."""
     if task.published and task.data != "simulated":
         figures = "; ".join(
-            f"{split}: {', '.join(f'{method} {value}' for method, value in of.items())}"
+            f"{split}: {', '.join(f'{method} = {value}' for method, value in of.items())}"
             for split, of in task.published["splits"].items()
         )
         yield f"published elsewhere, not comparable ({task.published['about']}): {figures}"
