@@ -57,7 +57,14 @@ def learn_jointly(stream: TaskStream, learner: Learner, ledger: Ledger, display:
     if not ledger.has_parameters(0):
         _train_jointly(arrivals, stream.run_seed, learner, ledger, display)
     last = arrivals[-1].position
-    reevaluate(TaskServer(learner, ledger), ledger, display, after=last, splits=ledger.learned_splits())
+    reevaluate(
+        TaskServer(learner, ledger),
+        ledger,
+        display,
+        after=last,
+        splits=ledger.learned_splits(),
+        due=range(last + 1),
+    )
     ledger.set_status(RunStatus.FINISHED)
     return load_results(ledger)
 

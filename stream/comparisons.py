@@ -1,10 +1,12 @@
 """One re-evaluation beside what the same test split gave in memory, and what all of them prove together."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from db.records import EvaluationRecord, LearnedSplit, Regime
+from stream.coverage import FULL_COVERAGE, Coverage
 from tasks.task import MAIN_SPLIT
 
 
@@ -38,6 +40,10 @@ class ProofStatus(StrEnum):
 
     IN_PROGRESS = "in progress"
     PROVEN = "proven bit for bit"
+    SAMPLED = "equal in the sample"
+    """Some tasks were evaluated again, and those gave what they gave when learned."""
+    REREAD = "stored bytes unchanged"
+    """No task was evaluated again after its own arrival."""
     FORGOTTEN = "forgotten"
     NOT_COMPARABLE = "not comparable"
 
@@ -55,6 +61,8 @@ class Proof:
     num_different: int
     num_not_comparable: int
     num_changed_predictions: int
+    coverage: Coverage = FULL_COVERAGE
+    """What was to be compared; only a full one proves anything about every task."""
 
     @property
     def num_done(self) -> int:
@@ -63,12 +71,16 @@ class Proof:
 
     @property
     def status(self) -> ProofStatus:
-        """One word: forgotten beats not comparable beats in progress beats proven."""
+        """One word: forgotten beats not comparable beats in progress beats what all equal ones show."""
         if self.num_different:
             return ProofStatus.FORGOTTEN
         if self.num_not_comparable:
             return ProofStatus.NOT_COMPARABLE
-        return ProofStatus.PROVEN if self.num_done == self.num_expected else ProofStatus.IN_PROGRESS
+        if self.num_done != self.num_expected:
+            return ProofStatus.IN_PROGRESS
+        if self.coverage.is_full:
+            return ProofStatus.PROVEN
+        return ProofStatus.SAMPLED if self.coverage.share else ProofStatus.REREAD
 
 
 def comparison(evaluation: EvaluationRecord, learned: LearnedSplit) -> Comparison:
@@ -107,6 +119,7 @@ def proof_of(
     removed: Collection[int] = (),
     regime: Regime = Regime.STREAM,
     num_splits: Mapping[int, int] | None = None,
+    coverage: Coverage = FULL_COVERAGE,
 ) -> Proof:
     """Return the counts over all comparisons.
 
@@ -119,21 +132,25 @@ def proof_of(
         removed: positions of removed tasks, of which no comparison is expected beyond those made.
         regime: a stream expects one comparison per split and later arrival, the others one per split.
         num_splits: test splits of each task by position, one each unless given.
+        coverage: what of a stream is evaluated again.
     """
     verdicts = [_verdict(entry) for entry in comparisons]
     on_removed = sum(entry.on in removed for entry in comparisons)
     splits = num_splits or {}
-    expected = sum(
-        splits.get(position, 1) * (num_arrivals - position if regime is Regime.STREAM else 1)
-        for position in range(num_arrivals)
-        if position not in removed
-    )
+    if regime is Regime.STREAM and not coverage.is_full:
+        times = Counter(on for after in range(num_arrivals) for on in coverage.due(after))
+    else:
+        times = Counter(
+            {on: num_arrivals - on if regime is Regime.STREAM else 1 for on in range(num_arrivals)}
+        )
+    expected = sum(splits.get(on, 1) * number for on, number in times.items() if on not in removed)
     return Proof(
         num_expected=expected + on_removed,
         num_equal=verdicts.count(True),
         num_different=verdicts.count(False),
         num_not_comparable=verdicts.count(None),
         num_changed_predictions=sum(entry.changed_predictions for entry in comparisons),
+        coverage=coverage,
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any
 
+from stream.coverage import FULL, parse_coverage
 from stream.errors import UserError
 from stream.learning.recipe import Recipe
 from stream.model.specification import method_named
@@ -57,6 +58,11 @@ class RunConfiguration:
     preset: Preset
     limits: Limits
     recipe: Recipe
+    reevaluate: str = FULL
+    """How much is evaluated again after each arrival, as `stream.coverage` reads it."""
+
+    def __post_init__(self) -> None:
+        parse_coverage(self.reevaluate)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, as stored."""

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from stream.configuration import Overrides, Preset, RunConfiguration, limits_for, preset_named, recipe_for
+from stream.coverage import FULL
 from stream.errors import UserError
 from stream.model.backbone import MINILM
 from stream.model.precision import choose_device
@@ -51,8 +52,12 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
 
 
-def configurations_of(options: argparse.Namespace) -> tuple[RunConfiguration, ...]:
+def configurations_of(options: argparse.Namespace, reevaluate: str = FULL) -> tuple[RunConfiguration, ...]:
     """What decides the numbers of each method's run.
+
+    Args:
+        options: of both groups.
+        reevaluate: how much is evaluated again after each arrival.
 
     Raises:
         UserError: an option's value is not allowed.
@@ -87,6 +92,7 @@ def configurations_of(options: argparse.Namespace) -> tuple[RunConfiguration, ..
             preset=preset,
             limits=limits_for(preset, overrides),
             recipe=recipe_for(preset, overrides, method),
+            reevaluate=reevaluate,
         )
 
     return tuple(configured(method) for method in methods)

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from db.ledger import Ledger
 from db.records import EpochRecord, Owner, ParametersRecord, Regime, TaskRecord
+from stream.coverage import coverage_of
 from stream.errors import UserError
 from stream.queueing.jobs import RecordedTask
 
@@ -94,7 +95,7 @@ def _arrivals(ledger: Ledger, with_reevaluation: bool) -> list[_Arrival]:
             "choose a run that learns task by task"
         )
     waits_for_row = with_reevaluation and run.regime is Regime.STREAM
-    complete = ledger.finished_arrivals() if waits_for_row else len(run.task_names)
+    complete = ledger.finished_arrivals(coverage_of(run).due) if waits_for_row else len(run.task_names)
     learned = {p.position: p for p in ledger.parameters(owner=Owner.OWN, include_removed=True)}
     epochs = defaultdict[int, list[EpochRecord]](list)
     for epoch in ledger.epochs():

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from db import Database, LedgerError, UsageError
-from db.records import RunRecord
+from db.records import Regime, RunRecord
 from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_USER, report_error
+from stream.coverage import coverage_of
 from stream.errors import StreamError, UserError
 from stream.model.forecast import bert_base_growth
 from stream.reports import last_lines, write_reports
@@ -45,7 +46,7 @@ def _listed(runs: Sequence[RunRecord]) -> tuple[str, ...]:
     """One aligned line per run."""
     if not runs:
         return ("the database holds no runs yet",)
-    head = ("run", "status", "suite", "method", "backbone", "tasks", "started (UTC)")
+    head = ("run", "status", "suite", "method", "backbone", "tasks", "re-evaluation", "started (UTC)")
     rows = [
         (
             run.name,
@@ -54,6 +55,7 @@ def _listed(runs: Sequence[RunRecord]) -> tuple[str, ...]:
             run.method,
             run.backbone,
             str(len(run.task_names)),
+            coverage_of(run).text if run.regime is Regime.STREAM else "",
             f"{run.created_at:%Y-%m-%d %H:%M}",
         )
         for run in runs

@@ -22,6 +22,7 @@ from db.records import (
     TaskRecord,
 )
 from stream.comparisons import Comparison, Proof, comparison, proof_of
+from stream.coverage import coverage_of
 from stream.growth import GrowthCurve, StoredTask, growth_curve
 from stream.metrics import AccuracyMatrix
 from tasks.task import MAIN_SPLIT
@@ -157,6 +158,7 @@ def collect_results(
             removed=removed,
             regime=run.regime,
             num_splits=num_splits,
+            coverage=coverage_of(run),
         ),
         num_splits=num_splits,
         epochs=tuple(sorted(epochs, key=lambda epoch: (epoch.position, epoch.attempt, epoch.epoch))),

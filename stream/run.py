@@ -10,6 +10,7 @@ from pathlib import Path
 from db import ConflictError, LedgerError, UsageError
 from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_INTERRUPTED, EXIT_USER, report_error
 from stream.comparisons import ProofStatus
+from stream.coverage import FULL
 from stream.display import open_display
 from stream.errors import RunInterrupted, StreamError, UserError
 from stream.options import add_stream_options, add_training_options, configurations_of
@@ -26,7 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         results = run_sessions(
-            configurations_of(options), place_of(options), lambda: open_display(options.display)
+            configurations_of(options, options.reevaluate),
+            place_of(options),
+            lambda: open_display(options.display),
         )
     except RunInterrupted as interruption:
         command = resume_command(given, interruption.name)
@@ -53,6 +56,14 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m stream.run", description=__doc__)
     add_stream_options(made)
     add_training_options(made)
+    proof = made.add_argument_group("what is proven")
+    proof.add_argument(
+        "--reevaluate",
+        default=FULL,
+        metavar="full|sample:P|digest",
+        help="after each arrival, evaluate every earlier task again (full, the default and the proof), a "
+        "random share P of them (sample:P), or none (digest); of the others the stored bytes are hashed",
+    )
     where = made.add_argument_group("where it is kept and shown")
     where.add_argument("--db", default="sqlite:///runs.db", help="default: sqlite:///runs.db")
     where.add_argument("--name", help="name of the run; default: SUITE-METHOD-PRESET")

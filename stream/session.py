@@ -13,9 +13,10 @@ from db import ConfigurationError, Database, Ledger, LedgerError, RunExistsError
 from db.records import NewRun, Regime, RunRecord, RunStatus
 from stream.baselines import learn_jointly, learn_separately
 from stream.configuration import RunConfiguration, difference
+from stream.coverage import FULL, parse_coverage
 from stream.display import Display
 from stream.environment import describe_environment
-from stream.errors import RunInterrupted
+from stream.errors import RunInterrupted, UserError
 from stream.learning import objectives
 from stream.learning.learner import Learner
 from stream.model.architecture import Architecture
@@ -94,13 +95,23 @@ def make_method(configuration: RunConfiguration, architecture: Architecture) -> 
     """The configured method; its adapter size is the backbone's default where none was asked for.
 
     Raises:
-        UserError: the backbone cannot have the method (fewer layers than it asks for, say).
+        UserError: the backbone cannot have the method (fewer layers than it asks for, say), or nothing would
+            be learned from the way it is evaluated again.
     """
     size = configuration.adapter_size
     if size is None:
         size = default_adapter_size(architecture)
     method = method_named(configuration.method, adapter_size=size)
     method.sites(architecture, 1)
+    if (
+        method.shares
+        and method.regime is Regime.STREAM
+        and not parse_coverage(configuration.reevaluate).share
+    ):
+        raise UserError(
+            f"--reevaluate digest says nothing about {configuration.method}, whose shared tensors change "
+            "with every arrival; use full or sample:P."
+        )
     return method
 
 
@@ -172,7 +183,8 @@ def _ledger(
     new = _new_run(name, configuration, learner, stream)
     if stored is None:
         return database.create_run(new)
-    changed = difference(stored.configuration, new.configuration)
+    # Runs from before there was a choice evaluated everything again.
+    changed = difference({"reevaluate": FULL, **stored.configuration}, new.configuration)
     if stored.backbone_sha256 != new.backbone_sha256:
         changed["backbone_sha256"] = (stored.backbone_sha256, new.backbone_sha256)
     if changed:

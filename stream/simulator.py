@@ -5,12 +5,13 @@ computed from bytes that the ledger read and hashed for it.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from db import Ledger
 from db.records import EvaluationRecord, LearnedSplit, Owner, RunStatus
 from stream.comparisons import comparison
+from stream.coverage import coverage_of
 from stream.display.protocol import Display
 from stream.growth import GrowthCounter, StoredTask
 from stream.learning.learner import Learner
@@ -57,7 +58,8 @@ def simulate(stream: TaskStream, learner: Learner, ledger: Ledger, display: Disp
     )
     server = TaskServer(learner, ledger)
     removed = {task.position for task in ledger.tasks() if task.removed_at is not None}
-    num_finished = ledger.finished_arrivals()
+    coverage = coverage_of(ledger.run())
+    num_finished = ledger.finished_arrivals(coverage.due)
     learned = list(ledger.learned_splits())
     for arrival in stream:
         if arrival.position in removed:
@@ -67,7 +69,8 @@ def simulate(stream: TaskStream, learner: Learner, ledger: Ledger, display: Disp
                 learn_arrival(arrival, learner, ledger, display)
                 learned += ledger.learned_splits(arrival.position)
             splits = [one for one in learned if one.position not in removed]
-            reevaluate(server, ledger, display, after=arrival.position, splits=splits)
+            due = coverage.due(arrival.position)
+            reevaluate(server, ledger, display, after=arrival.position, splits=splits, due=due)
         stored = stored_task(ledger, arrival)
         point = growth.add(stored)
         if arrival.position >= num_finished:
@@ -95,19 +98,48 @@ def learn_arrival(arrival: Arrival, learner: Learner, ledger: Ledger, display: D
 
 
 def reevaluate(
-    server: TaskServer, ledger: Ledger, display: Display, *, after: int, splits: Sequence[LearnedSplit]
+    server: TaskServer,
+    ledger: Ledger,
+    display: Display,
+    *,
+    after: int,
+    splits: Sequence[LearnedSplit],
+    due: Collection[int],
 ) -> None:
     """Evaluate test splits as they are served after an arrival, from the ledger's bytes; record the cells.
 
     Cells that are recorded already are left alone. A display hears of a cell once it is committed.
+
+    Args:
+        server: of the run.
+        ledger: the run.
+        display: who hears of the cells.
+        after: the arrival.
+        splits: of all tasks served, in order of position.
+        due: positions that are evaluated; of the others the stored bytes are read and hashed. The arrival's
+            own comes last, so once its cell is recorded everything before it is done.
     """
     known = ledger.evaluated(after)
-    missing = (one for one in splits if one.position <= after and (one.position, one.split) not in known)
-    cells = (evaluated_cell(server, ledger, after=after, learned=one) for one in missing)
+    cells = _cells(server, ledger, after, [one for one in splits if one.position <= after], due, known)
     for together in in_time(cells, COMMIT_SECONDS):
         ledger.record_evaluations([(cell.record, cell.predictions) for cell in together])
         for cell in together:
             display.task_evaluated(comparison(cell.record, cell.learned))
+
+
+def _cells(
+    server: TaskServer,
+    ledger: Ledger,
+    after: int,
+    splits: Sequence[LearnedSplit],
+    due: Collection[int],
+    known: Collection[tuple[int, str]],
+) -> Iterator[Cell]:
+    for one in splits:
+        if one.position not in due:
+            ledger.read_served(one.position, one.split)
+        elif (one.position, one.split) not in known:
+            yield evaluated_cell(server, ledger, after=after, learned=one)
 
 
 def evaluated_cell(server: TaskServer, ledger: Ledger, *, after: int, learned: LearnedSplit) -> Cell:
@@ -132,15 +164,21 @@ def evaluated_cell(server: TaskServer, ledger: Ledger, *, after: int, learned: L
 def in_time(cells: Iterable[Cell], seconds: float) -> Iterator[list[Cell]]:
     """Group cells that were evaluated within so many seconds; a slow one does not wait for the next.
 
-    A commit costs as much as evaluating a small test split; one for many of these costs them nothing.
+    A commit costs as much as evaluating a small test split; one for many of these costs them nothing. What
+    was evaluated before an error or Ctrl-C is given before that goes on its way.
     """
     waiting: list[Cell] = []
     since = time.monotonic()
-    for cell in cells:
-        waiting.append(cell)
-        if time.monotonic() - since >= seconds:
+    try:
+        for cell in cells:
+            waiting.append(cell)
+            if time.monotonic() - since >= seconds:
+                yield waiting
+                waiting, since = [], time.monotonic()
+    except BaseException:
+        if waiting:
             yield waiting
-            waiting, since = [], time.monotonic()
+        raise
     if waiting:
         yield waiting
 

@@ -17,6 +17,7 @@ from db import Database, Ledger, LedgerError, UsageError
 from db.records import EvaluationRecord, LearnedSplit, Owner, RunRecord, RunStatus, TaskRecord
 from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_INTERRUPTED, EXIT_USER, report_error
 from stream.comparisons import comparison
+from stream.coverage import coverage_of
 from stream.display import DisplayKind, open_display, print_picture
 from stream.display.protocol import Display
 from stream.errors import UserError
@@ -39,6 +40,7 @@ class Follower:
     position: int = 0
     announced: bool = False
     """Whether the display knows the task that is under way."""
+    run: RunRecord = field(init=False)
     growth: GrowthCounter = field(init=False)
     learned: dict[tuple[int, str], LearnedSplit] = field(default_factory=dict)
     """By position and split, removed tasks included: what comparisons are made against."""
@@ -48,8 +50,9 @@ class Follower:
         results = load_results(self.ledger)
         self.display.run_started(results)
         run = results.run
+        self.run = run
         self.growth = GrowthCounter(backbone_params=run.backbone_params, backbone_bytes=run.backbone_bytes)
-        self.position = self.ledger.finished_arrivals()
+        self.position = self.ledger.finished_arrivals(coverage_of(run).due)
         self.learned = {(one.position, one.split): one for one in self.ledger.learned_splits()}
         stored = stored_tasks(self.ledger.tasks(), self.ledger.parameters())
         for position in sorted(stored):
@@ -80,7 +83,8 @@ class Follower:
             return False
         for split in self.ledger.learned_splits(self.position):
             self.learned[split.position, split.split] = split
-        served = {(on, split) for on, split in self.learned if not tasks[on].removed_at}
+        due = coverage_of(self.run).due(self.position)
+        served = {(on, split) for on, split in self.learned if on in due and not tasks[on].removed_at}
         seen = self._look_at_row()
         if served - {(evaluation.on, evaluation.split) for evaluation in seen}:
             return False

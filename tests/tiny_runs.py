@@ -176,7 +176,14 @@ def tiny_stream(tasks: Sequence[Task], seed: int = 0) -> TaskStream:
     return TaskStream(names=tuple(by_name), run_seed=seed, load=by_name.__getitem__)
 
 
-def start_run(database: Database, learner: Learner, names: Sequence[str], run: str = "tiny") -> Ledger:
+def start_run(
+    database: Database,
+    learner: Learner,
+    names: Sequence[str],
+    run: str = "tiny",
+    *,
+    reevaluate: str = "full",
+) -> Ledger:
     """The ledger of a new run of these tasks, recorded so that it can be verified."""
     backbone = learner.backbone
     environment = describe_environment(backbone.device, backbone.dtype)
@@ -192,7 +199,7 @@ def start_run(database: Database, learner: Learner, names: Sequence[str], run: s
             backbone_sha256=learner.backbone_sha256,
             backbone_params=backbone.num_parameters,
             backbone_bytes=backbone.num_bytes,
-            configuration={"method_options": dict(learner.method.options)},
+            configuration={"method_options": dict(learner.method.options), "reevaluate": reevaluate},
             environment={**environment, "backbone_files": dict(backbone.files)},
         )
     )

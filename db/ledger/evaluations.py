@@ -1,7 +1,7 @@
 """The ledger's evaluations R[after, on] and the plans they were made under."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -139,8 +139,11 @@ class EvaluationRows(LedgerPart):
             if after is not None:
                 yield self.evaluations(after=after)
 
-    def finished_arrivals(self) -> int:
-        """Return how many arrivals, from the first, have evaluations of every split of every task up to them.
+    def finished_arrivals(self, due: Callable[[int], Collection[int]] | None = None) -> int:
+        """Return how many arrivals, from the first, have evaluations of every split of the tasks due.
+
+        Args:
+            due: positions that are evaluated after an arrival; all up to it unless given.
 
         Tasks removed since are not waited for. One pass over the index: for the start of a run, not its loop.
         """
@@ -160,9 +163,12 @@ class EvaluationRows(LedgerPart):
             counts = {row.after_position: row.number for row in connection.execute(counted)}
             tasks = connection.execute(present.order_by(TaskRow.position)).all()
             num_further = Counter(connection.execute(further).scalars())
-        expected = 0
+        splits: list[int] = []
+        everything = 0
         for index, (position, removed_at) in enumerate(tasks):
-            expected += 0 if removed_at is not None else 1 + num_further[position]
+            splits.append(0 if removed_at is not None else 1 + num_further[position])
+            everything += splits[-1]
+            expected = everything if due is None else sum(splits[on] for on in due(index))
             if position != index or counts.get(position, 0) < expected:
                 return index
         return len(tasks)

@@ -183,6 +183,8 @@ def proof_text(state: StreamState) -> Text:
         text.append(f", {proof.num_different:,} differ", "bold red")
     if proof.num_not_comparable:
         text.append(f", {proof.num_not_comparable:,} not comparable", "bold yellow")
+    if not proof.coverage.is_full:
+        text.append(f" ({proof.coverage.text}: not every task is evaluated again)", "yellow")
     return text
 
 

@@ -196,7 +196,8 @@ def _row_splits(results: RunResults, after: int) -> int:
         return results.num_splits.get(after, 1)
     removed = {task.position for task in results.tasks if task.removed}
     gone = sum(c.after == after and c.on in removed for c in results.comparisons)
-    return gone + sum(results.num_splits.get(on, 1) for on in range(after + 1) if on not in removed)
+    due = results.proof.coverage.due(after)
+    return gone + sum(results.num_splits.get(on, 1) for on in due if on not in removed)
 
 
 def _without_tail(row: Row) -> Row:
@@ -258,12 +259,14 @@ def _row_length(state: StreamState, after: int) -> int:
     """Comparisons that row `after` will hold: every task so far that was not removed."""
     if state.run.regime is Regime.SEPARATE:
         return 1
-    return after + 1 - sum(task.removed for task in state.tasks)
+    removed = {task.position for task in state.tasks if task.removed}
+    return sum(on not in removed for on in state.proof.coverage.due(after))
 
 
 def _with_comparison(proof: Proof, comparison: Comparison, num_more: int) -> Proof:
     more = proof_of((comparison,), num_arrivals=0)
-    return Proof(
+    return replace(
+        proof,
         num_expected=proof.num_expected + num_more,
         num_equal=proof.num_equal + more.num_equal,
         num_different=proof.num_different + more.num_different,

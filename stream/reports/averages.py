@@ -71,12 +71,18 @@ def served_tasks(results: RunResults) -> tuple[TaskResult, ...]:
     return tuple(task for task in results.tasks if not task.removed)
 
 
+def is_each_on_its_own(results: RunResults) -> bool:
+    """Return whether tasks are averaged as they were at their own arrivals, there being no full later row."""
+    return results.run.regime is Regime.SEPARATE or not results.proof.coverage.is_full
+
+
 def last_full_row(results: RunResults) -> int | None:
     """Return the last arrival after which every task served now has been evaluated.
 
-    None before the first, and for separate pipelines, which are never served together.
+    None before the first, for separate pipelines, which are never served together, and for runs that evaluate
+    a share of the earlier tasks or none: a row that happens to be full would say nothing about the others.
     """
-    if results.run.regime is Regime.SEPARATE:
+    if is_each_on_its_own(results):
         return None
     positions = [task.position for task in served_tasks(results)]
     evaluated = {(entry.after, entry.on) for entry in results.comparisons if entry.is_main}
@@ -90,10 +96,10 @@ def last_full_row(results: RunResults) -> int | None:
 def averages(results: RunResults) -> tuple[Average, ...]:
     """Return one average per kind of data that occurs, in the order real, partial, simulated.
 
-    It is taken after the last full row; for separate pipelines over the tasks evaluated so far.
+    It is taken after the last full row; where there is none by design, over each task at its own arrival.
     """
     after = last_full_row(results)
-    if results.run.regime is Regime.SEPARATE:
+    if is_each_on_its_own(results):
         evaluated = [task for task in served_tasks(results) if task.is_evaluated]
     elif after is not None:
         evaluated = [task for task in served_tasks(results) if task.position <= after]

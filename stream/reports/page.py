@@ -31,6 +31,8 @@ CAPTIONS: Mapping[str, str] = {
 }
 TONES: Mapping[ProofStatus, str] = {
     ProofStatus.PROVEN: "good",
+    ProofStatus.SAMPLED: "open",
+    ProofStatus.REREAD: "open",
     ProofStatus.IN_PROGRESS: "open",
     ProofStatus.NOT_COMPARABLE: "open",
     ProofStatus.FORGOTTEN: "bad",

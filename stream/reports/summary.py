@@ -13,6 +13,7 @@ from stream.reports.averages import (
     last_full_row,
     served_tasks,
 )
+from stream.reports.coverage import coverage_text, forgetting_in_part
 from stream.results import RunResults, TaskResult
 
 
@@ -45,6 +46,7 @@ def facts(results: RunResults, *, bert_base_growth: float | None) -> tuple[Fact,
             for avg in averages(results)
         ),
         Fact(title="Forgetting", text=forgetting_text(results)),
+        Fact(title="Re-evaluation", text=coverage_text(results)),
         *_comparisons(results),
         Fact(title="Proof", text=proof_text(results)),
         Fact(title="Size", text=size_text(results, bert_base_growth)),
@@ -75,6 +77,8 @@ def _average_text(results: RunResults, average: Average) -> str:
     arrivals = (
         "" if after is None or after + 1 == len(results.run.task_names) else f" after arrival {after + 1}"
     )
+    if after is None and results.run.regime is Regime.STREAM:
+        arrivals = ", each at its own arrival"
     text = f"{number(average.value)} over {count(average.num_tasks, f'{kind} task')}{arrivals}"
     beside = [] if len(average.metrics) == 1 else [f"each by its main metric: {', '.join(average.metrics)}"]
     if average.value is None:
@@ -94,6 +98,8 @@ def forgetting_text(results: RunResults) -> str:
     """Return a sentence on forgetting over the whole triangle, or why there can be none."""
     if results.run.regime is not Regime.STREAM:
         return WHY_NO_FORGETTING[results.run.regime]
+    if not results.proof.coverage.is_full:
+        return forgetting_in_part(results)
     summary = forgetting_summary(results)
     if summary.largest is None or summary.largest_cell is None:
         return "undefined before a second arrival"
@@ -146,6 +152,16 @@ def proof_text(results: RunResults) -> str:
             return (
                 "proven bit for bit: every task still gives the logits, predictions and "
                 "value it gave when it was learned"
+            )
+        case ProofStatus.SAMPLED:
+            return (
+                "equal in the sample: the tasks that were evaluated again give the logits, predictions and "
+                "value they gave when they were learned; python -m stream.verify evaluates every task"
+            )
+        case ProofStatus.REREAD:
+            return (
+                "stored bytes unchanged: no earlier task was evaluated again; "
+                "python -m stream.verify evaluates every task"
             )
         case ProofStatus.IN_PROGRESS:
             return "in progress: equal so far"

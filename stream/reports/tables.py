@@ -99,7 +99,7 @@ class _FurtherPeaks:
 def _forgetting_row(
     results: RunResults, entry: Comparison, forgetting: float | None, task: TaskResult
 ) -> list[Value]:
-    notes = [*_forgetting_notes(results.run.regime, entry, forgetting), *task.notes]
+    notes = [*_forgetting_notes(results, entry, forgetting), *task.notes]
     return [
         *(entry.after, results.run.task_names[entry.after], entry.on, task.name, entry.split, entry.metric),
         *(entry.value, entry.value_when_learned, forgetting, entry.changed_predictions),
@@ -107,11 +107,16 @@ def _forgetting_row(
     ]
 
 
-def _forgetting_notes(regime: Regime, entry: Comparison, forgetting: float | None) -> Iterator[str]:
+def _forgetting_notes(results: RunResults, entry: Comparison, forgetting: float | None) -> Iterator[str]:
+    regime, coverage = results.run.regime, results.proof.coverage
+    if not coverage.is_full:
+        yield f"re-evaluation: {coverage.text}"
     if regime is not Regime.STREAM:
         yield f"forgetting {WHY_NO_FORGETTING[regime]}"
     elif entry.after == entry.on:
         yield "forgetting undefined: the task has just arrived"
+    elif forgetting is None and not coverage.is_full:
+        yield "forgetting undefined: the task was not evaluated after every arrival"
     elif forgetting is None:
         yield "forgetting undefined: an evaluation is missing or undefined"
     if entry.value is None:
