@@ -24,7 +24,7 @@ from stream.learning.objectives import CLASSES, Objective, Scoring
 from stream.metrics import Evaluation
 from stream.model.backbone import Backbone
 from stream.model.batch import Batch
-from stream.model.encoder import Encoder, assemble
+from stream.model.encoder import ARITHMETIC, Encoder, assemble
 from stream.model.precision import cpu_capability
 
 EVALUATION_BATCH = 64
@@ -38,9 +38,10 @@ ROW_IS_A_ROW_FROM = 16
 
 In float32 neither neighbours, place, batch size nor padding change a bit. In bfloat16 the same holds among
 padded lengths that are multiples of 32, as long as no piece of the feed-forward (`stream.model.fused`) has 33
-to 383 tokens, for which its second product rounds differently; so does attention at other lengths. With fewer
-rows the head's float32 product takes another kernel on some processors. No evaluation relies on it: a plan
-fixes the shapes.
+to 383 tokens (padding does not count), for which its second product rounds differently on Intel with AMX; so
+does attention at other lengths. Adapter sizes are multiples of 8 (`stream.model.packing`). With fewer rows
+the head's float32 product takes another kernel on some processors. No evaluation relies on it: a plan fixes
+the shapes.
 """
 
 
@@ -56,6 +57,8 @@ class EvaluationPlan:
     cpu_capability: str
     num_threads: int
     torch_version: str
+    arithmetic: int
+    """`ARITHMETIC` of the encoder."""
 
     @property
     def sha256(self) -> str:
@@ -72,6 +75,7 @@ def make_plan(tokens: TokenSet, backbone: Backbone) -> EvaluationPlan:
         cpu_capability=cpu_capability(),
         num_threads=torch.get_num_threads(),
         torch_version=torch.__version__,
+        arithmetic=ARITHMETIC,
     )
 
 

@@ -36,6 +36,12 @@ class BottleneckAdapter(NamedTuple):
     parallel: bool = False
     """It reads the sub-layer's input instead of its output."""
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is the paper's: one map in, GELU, one map out, on the sub-layer's output."""
+        others = self.hidden is not None or self.norm is not None or self.parallel
+        return self.activation == "gelu" and not others
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AdapterForm:

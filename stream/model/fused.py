@@ -1,117 +1,177 @@
 """Attention and feed-forward as single autograd steps that work through a batch in pieces that fit the cache.
 
-On a CPU the matrix products of an encoder layer take less time than the passes over memory between them. Both
+On a CPU the passes over memory between an encoder layer's matrix products take a good part of its time. Both
 functions here keep what lies between two products in the cache, and store for the backward pass only what
 cannot be had again cheaply. They compute what the plain operations compute; tests compare them.
+`stream.model.blocks` builds whole sub-layers of them.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from stream.model.affine import Linear, project
+from stream.model.packing import Packing
+
 PIECE_BYTES = 1 << 22
 """Largest intermediate of a piece: a few megabytes stay in the second- and third-level caches."""
 
 
 def attention(
-    query_key_value: Float[Tensor, "batch length 3 heads width"],
-    bias: Float[Tensor, "batch 1 1 length"] | None,
-    mask: Float[Tensor, "batch heads length length"] | None,
-) -> Float[Tensor, "batch length hidden"]:
+    query_key_value: Float[Tensor, "tokens 3 heads width"],
+    packing: Packing,
+    mask: Float[Tensor, "rows heads length length"] | None,
+) -> Float[Tensor, "tokens hidden"]:
     """Softmax attention before its output projection.
 
     Args:
         query_key_value: fused projections.
-        bias: added to the scores; None where no key is padding.
-        mask: dropout's multipliers of the attention weights; None without dropout.
+        packing: which tokens form a row.
+        mask: dropout's multipliers of the attention weights, [row, head, key, query]; None without dropout.
     """
-    result: Tensor = _Attention.apply(query_key_value, bias, mask)  # type: ignore[no-untyped-call]
+    result: Tensor = _Attention.apply(query_key_value, packing, mask)  # type: ignore[no-untyped-call]
     return result
 
 
 def feed_forward(
-    x: Float[Tensor, "batch length hidden"],
-    up: tuple[Tensor, Tensor],
-    down: tuple[Tensor, Tensor],
+    x: Float[Tensor, "tokens hidden"],
+    up: Linear,
+    down: Linear,
     approximate: str,
-) -> Float[Tensor, "batch length hidden"]:
-    """down(gelu(up(x))) with frozen (weight, bias) pairs: only `x` gets a gradient."""
+) -> Float[Tensor, "tokens hidden"]:
+    """down(gelu(up(x))) with frozen maps: only `x` gets a gradient."""
     result: Tensor = _FeedForward.apply(x, *up, *down, approximate)  # type: ignore[no-untyped-call]
     return result
 
 
+class Attended(NamedTuple):
+    """What attention gives, and what its backward pass needs."""
+
+    context: Float[Tensor, "tokens hidden"]
+    apart: Float[Tensor, "3 rows heads length width"]
+    """Query (scaled), key and value of each head."""
+    weights: Float[Tensor, "rows heads length length"] | None
+    """Softmax of the scores, [row, head, key, query]; None where no gradient is wanted."""
+
+
+def attend(query_key_value: Tensor, packing: Packing, mask: Tensor | None, *, keep: bool) -> Attended:
+    """Forward pass of `attention`; `keep` says whether a backward pass follows.
+
+    Scores are laid out [key, query]: the softmax then runs over columns, which for short texts takes half the
+    time of one over rows.
+    """
+    apart = packing.to_heads(query_key_value)
+    _, rows, heads, length, width = apart.shape
+    apart[0].mul_(width**-0.5)
+    bias = packing.bias(apart.dtype)
+    context = torch.empty_like(apart[0])
+    weights = apart.new_empty(rows, heads, length, length) if keep else None
+    for piece in _attention_pieces(apart):
+        query, key, value = (part[piece].flatten(0, 1) for part in apart)
+        scores = torch.bmm(key, query.transpose(1, 2)).view(-1, heads, length, length)
+        if bias is not None:
+            scores.add_(bias[piece, None, :, None])
+        into = scores if weights is None else weights[piece]
+        torch.softmax(scores, -2, out=into)
+        dropped = into if mask is None else into * mask[piece]
+        torch.bmm(dropped.flatten(0, 1).transpose(1, 2), value, out=context[piece].flatten(0, 1))
+    return Attended(packing.from_heads(context[None]).flatten(1), apart, weights)
+
+
+def attend_backward(
+    outward: Float[Tensor, "tokens hidden"], attended: Attended, packing: Packing, mask: Tensor | None
+) -> Float[Tensor, "tokens 3 heads width"]:
+    """Gradient of the fused projections, from that of the context."""
+    apart, weights = attended.apart, attended.weights
+    assert weights is not None
+    heads, width = apart.shape[2], apart.shape[4]
+    by_context = packing.to_heads(outward.view(-1, 1, heads, width))[0]
+    result = torch.empty_like(apart)
+    for piece in _attention_pieces(apart):
+        query, key, value = (part[piece].flatten(0, 1) for part in apart)
+        by_query, by_key, by_value = (part[piece].flatten(0, 1) for part in result)
+        probabilities, out = weights[piece], by_context[piece].flatten(0, 1)
+        dropped = probabilities if mask is None else probabilities * mask[piece]
+        torch.bmm(dropped.flatten(0, 1), out, out=by_value)
+        by_weight = torch.bmm(value, out.transpose(1, 2)).view_as(probabilities)
+        if mask is not None:
+            by_weight.mul_(mask[piece])
+        by_score = torch.ops.aten._softmax_backward_data(by_weight, probabilities, -2, apart.dtype)
+        by_score = by_score.flatten(0, 1)
+        torch.bmm(by_score.transpose(1, 2), key, out=by_query)
+        torch.bmm(by_score, query, out=by_key)
+    result[0].mul_(width**-0.5)
+    return packing.from_heads(result)
+
+
+def widen(
+    x: Float[Tensor, "tokens hidden"], up: Linear, down: Linear, approximate: str, *, keep: bool
+) -> tuple[Float[Tensor, "tokens hidden"], list[Tensor]]:
+    """Forward pass of `feed_forward`, and (with `keep`) what GELU was given, piece by piece."""
+    results: list[Tensor] = []
+    inner: list[Tensor] = []
+    for piece in _row_pieces(x, up.weight):
+        wide = project(x[piece], up)
+        results.append(project(F.gelu(wide, approximate=approximate), down))
+        inner += [wide] * keep
+    return results[0] if len(results) == 1 else torch.cat(results), inner
+
+
+def widen_backward(
+    outward: Float[Tensor, "tokens hidden"],
+    inner: Sequence[Tensor],
+    up: Tensor,
+    down: Tensor,
+    approximate: str,
+    *,
+    into: Tensor | None = None,
+) -> Float[Tensor, "tokens hidden"]:
+    """Gradient of `x`, from that of the result; added to `into` if that is given, which may be `outward`."""
+    result = torch.empty_like(outward) if into is None else into
+    for piece, wide in zip(_row_pieces(outward, up), inner, strict=True):
+        by_wide = torch.mm(outward[piece], down)
+        torch.ops.aten.gelu_backward.grad_input(by_wide, wide, approximate=approximate, grad_input=by_wide)
+        result[piece].addmm_(by_wide, up, beta=0.0 if into is None else 1.0)
+    return result
+
+
 def _pieces(count: int, bytes_each: int, device: torch.device) -> Iterator[slice]:
-    """Slices over `count` rows of so many bytes; one slice on a GPU, where launches cost more than memory."""
-    step = count if device.type != "cpu" else min(max(PIECE_BYTES // max(bytes_each, 1), 1), max(count, 1))
-    return (slice(start, start + step) for start in range(0, count, step))
+    """Slices of nearly equal size over `count` rows of so many bytes; a single one on a GPU.
+
+    Launches cost more than memory there. Equal sizes leave no small last piece, whose products would be slow
+    and may round differently.
+    """
+    most = max(PIECE_BYTES // max(bytes_each, 1), 1) if device.type == "cpu" else count
+    num_pieces = -(-count // most) if count else 0
+    return (slice(i * count // num_pieces, (i + 1) * count // num_pieces) for i in range(num_pieces))
+
+
+def _attention_pieces(apart: Tensor) -> Iterator[slice]:
+    _, rows, heads, length, _ = apart.shape
+    return _pieces(rows, heads * length * length * apart.element_size(), apart.device)
+
+
+def _row_pieces(rows: Tensor, up: Tensor) -> Iterator[slice]:
+    return _pieces(len(rows), len(up) * rows.element_size(), rows.device)
 
 
 class _Attention(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, fused: Tensor, bias: Tensor | None, mask: Tensor | None) -> Tensor:
-        batch, length, _, heads, width = fused.shape
-        result = fused.new_empty(batch, length, heads * width)
-        weights = fused.new_empty(batch, heads, length, length) if ctx.needs_input_grad[0] else None
-        for piece in _attention_pieces(fused):
-            query, key, value = _heads(fused[piece])
-            scores = torch.bmm(query.mul_(width**-0.5), key.transpose(1, 2)).view(-1, heads, length, length)
-            if bias is not None:
-                scores.add_(bias[piece])
-            probabilities = torch.softmax(scores, dim=-1)
-            if weights is not None:
-                weights[piece] = probabilities
-            if mask is not None:
-                probabilities = probabilities.mul_(mask[piece])
-            context = torch.bmm(probabilities.view(-1, length, length), value)
-            result[piece].view(-1, length, heads, width).copy_(
-                context.view(-1, heads, length, width).transpose(1, 2)
-            )
-        ctx.save_for_backward(fused, weights, mask)
-        return result
+    def forward(ctx: Any, fused: Tensor, packing: Packing, mask: Tensor | None) -> Tensor:
+        attended = attend(fused, packing, mask, keep=ctx.needs_input_grad[0])
+        ctx.save_for_backward(attended.apart, attended.weights, mask)
+        ctx.packing = packing
+        return attended.context
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        fused, weights, mask = ctx.saved_tensors
-        _, length, _, heads, width = fused.shape
-        result = torch.empty_like(fused)
-        for piece in _attention_pieces(fused):
-            query, key, value = _heads(fused[piece])
-            query.mul_(width**-0.5)
-            probabilities = weights[piece]
-            dropped = probabilities if mask is None else probabilities * mask[piece]
-            outward = gradients[0][piece].view(-1, length, heads, width).transpose(1, 2)
-            outward = outward.reshape(-1, length, width)
-            by_weight = torch.bmm(outward, value.transpose(1, 2)).view_as(probabilities)
-            if mask is not None:
-                by_weight.mul_(mask[piece])
-            by_score = torch.ops.aten._softmax_backward_data(by_weight, probabilities, -1, fused.dtype)
-            by_score = by_score.view(-1, length, length)
-            parts = (
-                torch.bmm(by_score, key).mul_(width**-0.5),
-                torch.bmm(by_score.transpose(1, 2), query),
-                torch.bmm(dropped.view(-1, length, length).transpose(1, 2), outward),
-            )
-            for i, part in enumerate(parts):
-                result[piece, :, i].copy_(part.view(-1, heads, length, width).transpose(1, 2))
-        return result, None, None
-
-
-def _attention_pieces(fused: Tensor) -> Iterator[slice]:
-    batch, length, _, heads, _ = fused.shape
-    return _pieces(batch, heads * length * length * fused.element_size(), fused.device)
-
-
-def _heads(fused: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Query, key and value copied to [rows * heads, length, width]; the caller may write to them."""
-    _, length, _, _, width = fused.shape
-    # `contiguous` would hand out the projections themselves for a single row of one token
-    apart = fused.permute(2, 0, 3, 1, 4).clone(memory_format=torch.contiguous_format)
-    apart = apart.view(3, -1, length, width)
-    return apart[0], apart[1], apart[2]
+        apart, weights, mask = ctx.saved_tensors
+        outward = gradients[0].contiguous()
+        return attend_backward(outward, Attended(outward, apart, weights), ctx.packing, mask), None, None
 
 
 class _FeedForward(torch.autograd.Function):
@@ -119,30 +179,14 @@ class _FeedForward(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, up: Tensor, up_bias: Tensor, down: Tensor, down_bias: Tensor, approximate: str
     ) -> Tensor:
-        rows = x.reshape(-1, x.shape[-1])
-        result = torch.empty_like(rows)
-        inner = rows.new_empty(len(rows), len(up)) if ctx.needs_input_grad[0] else None
-        for piece in _row_pieces(rows, up):
-            wide = F.linear(rows[piece], up, up_bias)
-            if inner is not None:
-                inner[piece] = wide
-            torch.addmm(down_bias, F.gelu(wide, approximate=approximate), down.t(), out=result[piece])
-        ctx.save_for_backward(inner, up, down)
+        pairs = Linear(up, up_bias), Linear(down, down_bias)
+        result, inner = widen(x, *pairs, approximate, keep=ctx.needs_input_grad[0])
+        ctx.save_for_backward(up, down, *inner)
         ctx.approximate = approximate
-        return result.view_as(x)
+        return result
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        inner, up, down = ctx.saved_tensors
-        outward = gradients[0].reshape(-1, down.shape[0])
-        result = torch.empty_like(outward)
-        for piece in _row_pieces(outward, up):
-            by_wide = torch.ops.aten.gelu_backward(
-                torch.mm(outward[piece], down), inner[piece], approximate=ctx.approximate
-            )
-            torch.mm(by_wide, up, out=result[piece])
-        return result.view_as(gradients[0]), None, None, None, None, None
-
-
-def _row_pieces(rows: Tensor, up: Tensor) -> Iterator[slice]:
-    return _pieces(len(rows), len(up) * rows.element_size(), rows.device)
+        up, down, *inner = ctx.saved_tensors
+        by_x = widen_backward(gradients[0], inner, up, down, ctx.approximate)
+        return by_x, None, None, None, None, None

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from stream.model.architecture import Architecture, Shape
 from stream.model.dropout import Dropout
+from stream.model.packing import Packing
 
 _PARTS = ("key", "value")
 
@@ -75,14 +76,15 @@ def find_prefix(
 
 def attend(
     prefix: Prefix,
-    query_key_value: Float[Tensor, "batch length 3 heads width"],
-    bias: Float[Tensor, "batch 1 1 length"] | None,
+    query_key_value: Float[Tensor, "tokens 3 heads width"],
+    packing: Packing,
     dropout: Dropout,
     probability: float,
-) -> Float[Tensor, "batch length hidden"]:
+) -> Float[Tensor, "tokens hidden"]:
     """Softmax attention over the prefix and the row's own keys, before its output projection."""
-    batch, length, _, heads, width = query_key_value.shape
-    query, key, value = query_key_value.permute(2, 0, 3, 1, 4)
+    grid = packing.unpack(query_key_value)
+    batch, length, _, heads, width = grid.shape
+    query, key, value = grid.permute(2, 0, 3, 1, 4)
 
     def extended(own: Tensor, vectors: Tensor) -> Tensor:
         before = vectors.view(-1, heads, width).transpose(0, 1).expand(batch, -1, -1, -1)
@@ -90,9 +92,10 @@ def attend(
 
     key, value = extended(key, prefix.key), extended(value, prefix.value)
     scores = (query * width**-0.5) @ key.transpose(-1, -2)
+    bias = packing.bias(scores.dtype)
     if bias is not None:
-        scores = scores + F.pad(bias, (len(prefix.key), 0))
+        scores = scores + F.pad(bias, (len(prefix.key), 0))[:, None, None]
     weights = torch.softmax(scores, dim=-1)
     mask = dropout.mask((batch, heads, length, weights.shape[-1]), probability, like=weights)
     weights = weights if mask is None else weights * mask
-    return (weights @ value).transpose(1, 2).reshape(batch, length, heads * width)
+    return packing.pack((weights @ value).transpose(1, 2).reshape(batch, length, heads * width))

@@ -137,7 +137,7 @@ def test_every_field_is_part_of_the_plans_identity() -> None:
     """Another value of any field gives another hash of the plan; equal plans have equal hashes."""
     plan = make_plan(tokens(5), BACKBONE)
     assert plan.sha256 == make_plan(tokens(5), BACKBONE).sha256
-    others: dict[str, Any] = {"shapes": ((2, 8),), "num_threads": plan.num_threads + 1}
+    others: dict[str, Any] = {"shapes": ((2, 8),), "num_threads": plan.num_threads + 1, "arithmetic": 0}
     changed = {
         field.name: replace(plan, **{field.name: others.get(field.name, "other")})
         for field in fields(EvaluationPlan)

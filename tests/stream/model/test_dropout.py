@@ -102,6 +102,6 @@ def test_every_site_of_the_encoder_drops() -> None:
             return super().mask(shape, probability, like)
 
     dropped = encode(backbone, random_head(2), batch, Recorded({0.1: pool()}, 0))
-    attended, hidden = (2, 4, 5, 5), (2, 5, 32)
+    attended, hidden = (2, 4, 5, 5), (16, 32)  # rows of 5 and 4 tokens and 7 pads
     assert [shape for shape, _ in asked] == [hidden, *[attended, hidden, hidden] * 2, (2, 32)]
     assert not torch.allclose(dropped, encode(backbone, random_head(2), batch))

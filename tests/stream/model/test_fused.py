@@ -6,7 +6,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stream.model import fused
+from stream.model.affine import Linear
+from stream.model.batch import Batch
 from stream.model.fused import attention, feed_forward
+from stream.model.packing import Packing, pack
 
 BATCH, LENGTH, HEADS, WIDTH = 5, 4, 2, 3
 
@@ -22,71 +25,83 @@ def random(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def projections(batch: int = BATCH, length: int = LENGTH) -> Tensor:
-    return random(batch, length, 3, HEADS, WIDTH).requires_grad_()
+PADDED = (4, 3, 4, 1, 4)
+"""Tokens of each row."""
 
 
-def padding_bias() -> Tensor:
-    """Rows of 4, 3, 2, 1 and 4 tokens."""
-    lengths = torch.tensor([4, 3, 2, 1, 4])
-    hidden = torch.arange(LENGTH) >= lengths[:, None]
-    return torch.zeros(BATCH, LENGTH, dtype=torch.float64).masked_fill(hidden, -1e9)[:, None, None]
+def packing_of(lengths: tuple[int, ...]) -> Packing:
+    ids = torch.zeros(len(lengths), max(lengths), dtype=torch.int64)
+    return pack(Batch(token_ids=ids, lengths=torch.tensor(lengths)))
+
+
+def projections(tokens: int = BATCH * LENGTH) -> Tensor:
+    return random(tokens, 3, HEADS, WIDTH).requires_grad_()
 
 
 def dropout_mask() -> Tensor:
     return (random(BATCH, HEADS, LENGTH, LENGTH, seed=2) > -0.5).double() * 1.4
 
 
-def plain_attention(query_key_value: Tensor, bias: Tensor | None, mask: Tensor | None) -> Tensor:
-    query, key, value = (query_key_value[:, :, i].transpose(1, 2) for i in range(3))
-    scores = query @ key.transpose(2, 3) / WIDTH**0.5
-    weights = torch.softmax(scores if bias is None else scores + bias, -1)
-    return ((weights if mask is None else weights * mask) @ value).transpose(1, 2).flatten(2)
+def plain_attention(query_key_value: Tensor, lengths: tuple[int, ...], mask: Tensor | None) -> Tensor:
+    """Softmax attention row by row, each row without its padding; the mask is [row, head, key, query]."""
+    rows = []
+    for i, row in enumerate(query_key_value.split(list(lengths))):
+        query, key, value = (row[:, part].transpose(0, 1) for part in range(3))
+        weights = torch.softmax(query @ key.transpose(1, 2) / WIDTH**0.5, -1)
+        if mask is not None:
+            weights = weights * mask[i, :, : len(row), : len(row)].transpose(1, 2)
+        rows.append((weights @ value).transpose(0, 1).flatten(1))
+    return torch.cat(rows)
 
 
-with_bias = pytest.mark.parametrize("biased", [False, True], ids=["no bias", "bias"])
+with_lengths = pytest.mark.parametrize("lengths", [(4,) * BATCH, PADDED], ids=["full", "padded"])
 with_mask = pytest.mark.parametrize("masked", [False, True], ids=["no mask", "mask"])
 
 
-@with_bias
+@with_lengths
 @with_mask
-def test_attention_is_plain_softmax_attention(pieces: int, biased: bool, masked: bool) -> None:
+def test_attention_is_plain_softmax_attention(pieces: int, lengths: tuple[int, ...], masked: bool) -> None:
     """Attention in pieces gives the values and gradients of softmax attention written plainly."""
-    bias, mask = padding_bias() if biased else None, dropout_mask() if masked else None
-    x, outward = projections(), random(BATCH, LENGTH, HEADS * WIDTH, seed=3)
-    ours, plain = attention(x, bias, mask), plain_attention(x, bias, mask)
+    mask, packing = dropout_mask() if masked else None, packing_of(lengths)
+    x, outward = projections(sum(lengths)), random(sum(lengths), HEADS * WIDTH, seed=3)
+    ours, plain = attention(x, packing, mask), plain_attention(x, lengths, mask)
     torch.testing.assert_close(ours, plain, rtol=0, atol=1e-12)
     (by_ours,) = torch.autograd.grad(ours, x, outward)
     (by_plain,) = torch.autograd.grad(plain, x, outward)
     torch.testing.assert_close(by_ours, by_plain, rtol=0, atol=1e-12)
 
 
-@with_bias
+@with_lengths
 @with_mask
-def test_attentions_gradients(pieces: int, biased: bool, masked: bool) -> None:
+def test_attentions_gradients(pieces: int, lengths: tuple[int, ...], masked: bool) -> None:
     """The backward pass of attention is the derivative of its forward pass, by finite differences."""
-    bias, mask = padding_bias() if biased else None, dropout_mask() if masked else None
-    assert torch.autograd.gradcheck(lambda x: attention(x, bias, mask), (projections(),), fast_mode=True)
+    mask, packing = dropout_mask() if masked else None, packing_of(lengths)
+    x = projections(sum(lengths))
+    assert torch.autograd.gradcheck(lambda x: attention(x, packing, mask), (x,), fast_mode=True)
 
 
-@pytest.mark.parametrize(("batch", "length"), [(1, 1), (1, 4), (5, 1), (5, 4)])
-def test_attention_leaves_its_input_alone(batch: int, length: int) -> None:
+@pytest.mark.parametrize("lengths", [(1,), (4,), (1, 1, 1), (4, 4), (4, 1, 3)], ids=str)
+def test_attention_leaves_its_input_alone(lengths: tuple[int, ...]) -> None:
     """The projections hold what they held, whatever their shape, after forward and backward."""
-    x = projections(batch, length)
+    x = projections(sum(lengths))
     before = x.detach().clone()
-    attention(x, None, None).sum().backward()
+    attention(x, packing_of(lengths), None).sum().backward()
     assert torch.equal(x.detach(), before)
 
 
-def frozen_pairs() -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    return (random(8, 6, seed=4), random(8, seed=5)), (random(6, 8, seed=6), random(6, seed=7))
+def frozen_pairs() -> tuple[Linear, Linear]:
+    up, down = (
+        Linear(random(8, 6, seed=4), random(8, seed=5)),
+        Linear(random(6, 8, seed=6), random(6, seed=7)),
+    )
+    return up, down
 
 
 @pytest.mark.parametrize("approximate", ["none", "tanh"])
 def test_feed_forward_is_the_plain_one(pieces: int, approximate: str) -> None:
     """The feed-forward in pieces gives the values and the input's gradient of plain operations."""
     up, down = frozen_pairs()
-    x, outward = random(BATCH, LENGTH, 6).requires_grad_(), random(BATCH, LENGTH, 6, seed=3)
+    x, outward = random(BATCH * LENGTH, 6).requires_grad_(), random(BATCH * LENGTH, 6, seed=3)
     ours = feed_forward(x, up, down, approximate)
     plain = F.linear(F.gelu(F.linear(x, *up), approximate=approximate), *down)
     torch.testing.assert_close(ours, plain, rtol=0, atol=1e-12)
@@ -99,15 +114,15 @@ def test_feed_forward_is_the_plain_one(pieces: int, approximate: str) -> None:
 def test_feed_forwards_gradients(pieces: int, approximate: str) -> None:
     """The backward pass of the feed-forward is the derivative of its forward pass."""
     up, down = frozen_pairs()
-    x = random(BATCH, LENGTH, 6).requires_grad_()
+    x = random(BATCH * LENGTH, 6).requires_grad_()
     assert torch.autograd.gradcheck(lambda x: feed_forward(x, up, down, approximate), (x,), fast_mode=True)
 
 
 def test_a_transposed_gradient_is_understood() -> None:
     """A gradient that arrives with other strides gives the same result as a contiguous one."""
     up, down = frozen_pairs()
-    x = random(BATCH, LENGTH, 6).requires_grad_()
-    outward = random(6, LENGTH, BATCH, seed=3).transpose(0, 2)
+    x = random(BATCH * LENGTH, 6).requires_grad_()
+    outward = random(6, BATCH * LENGTH, seed=3).t()
     (strided,) = torch.autograd.grad(feed_forward(x, up, down, "none"), x, outward)
     (contiguous,) = torch.autograd.grad(feed_forward(x, up, down, "none"), x, outward.contiguous())
     torch.testing.assert_close(strided, contiguous, rtol=0, atol=1e-14)
@@ -117,8 +132,8 @@ def test_nothing_is_kept_where_nothing_learns() -> None:
     """Without a gradient to come, no attention weights or inner values are stored."""
     x = projections().detach()
     up, down = frozen_pairs()
-    assert attention(x, None, None).grad_fn is None
-    assert feed_forward(random(BATCH, LENGTH, 6), up, down, "none").grad_fn is None
+    assert attention(x, packing_of((4,) * BATCH), None).grad_fn is None
+    assert feed_forward(random(BATCH * LENGTH, 6), up, down, "none").grad_fn is None
 
 
 def test_pieces_cover_each_row_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,6 +141,6 @@ def test_pieces_cover_each_row_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fused, "PIECE_BYTES", 100)
     slices = list(fused._pieces(11, 30, torch.device("cpu")))
     assert [row for piece in slices for row in range(11)[piece]] == list(range(11))
-    assert {len(range(11)[piece]) for piece in slices} == {3, 2}
+    assert [len(range(11)[piece]) for piece in slices] == [2, 3, 3, 3]
     assert list(fused._pieces(0, 30, torch.device("cpu"))) == []
     assert list(fused._pieces(11, 30, torch.device("cuda"))) == [slice(0, 11)]

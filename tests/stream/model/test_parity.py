@@ -12,6 +12,7 @@ from torch import Tensor
 from stream.model.backbone import Backbone, load_backbone, minilm_folder
 from stream.model.batch import Batch
 from stream.model.encoder import assemble, hidden_states, pool, token_logits
+from stream.model.packing import pack
 from tests.stream.tiny import TINY, random_head, save_model, tiny_backbone, tiny_tokens
 
 BOUND = 1e-5
@@ -129,7 +130,7 @@ def test_berts_pooler_agrees(tmp_path: Path) -> None:
     batch = random_batch(types=False)
     encoder = assemble(backbone, random_head(2))
     with torch.no_grad():
-        pooled = pool(encoder, hidden_states(encoder, batch), batch)
+        pooled = pool(encoder, pack(batch).pack(hidden_states(encoder, batch)), pack(batch))
         expected = model(input_ids=batch.token_ids, attention_mask=attention_mask(batch)).pooler_output
     assert backbone.architecture.pooling == "pooler"
     torch.testing.assert_close(pooled, expected, rtol=0, atol=BOUND)
@@ -157,7 +158,7 @@ def test_minilm_agrees(minilm: Backbone) -> None:
     encoder = assemble(minilm, random_head(2, 384))
     with torch.no_grad():
         hidden = hidden_states(encoder, batch)
-        pooled = pool(encoder, hidden, batch)
+        pooled = pool(encoder, pack(batch).pack(hidden), pack(batch))
     assert largest_difference(hidden, last, batch) < BOUND
     inside = attention_mask(batch)[..., None]
     assert minilm.architecture.pooling == "mean"

@@ -9,9 +9,11 @@ from torch import Tensor
 
 from stream.model import prefix as prefixes
 from stream.model.architecture import BERT_BASE_UNCASED
+from stream.model.batch import Batch
 from stream.model.catalogue import prefix
 from stream.model.encoder import assemble, encode, hidden_states
 from stream.model.methods import sum_sites
+from stream.model.packing import pack
 from stream.model.parameters import TaskParameters
 from tests.stream.model.written_down import ROWS, one_row, padded
 from tests.stream.plain_bert import plain_bert
@@ -105,17 +107,20 @@ def test_attention_to_the_prefix_is_dropped_too() -> None:
     """Dropout's mask covers the weights of prefix and tokens, as if the prefix were tokens."""
     batch, length, heads, width = 2, 3, 4, 8
     generator = torch.Generator().manual_seed(1)
-    fused = torch.randn(batch, length, 3, heads, width, generator=generator)
+    grid = torch.randn(batch, length, 3, heads, width, generator=generator)
     own = prefixes.Prefix(*torch.randn(2, LENGTH, heads * width, generator=generator))
     dropout = Recorded((batch, heads, length, LENGTH + length))
-    found = prefixes.attend(own, fused, None, dropout, 0.3)
-    query, key, value = fused.permute(2, 0, 3, 1, 4)
+    ids = torch.zeros(batch, length, dtype=torch.int64)
+    packing = pack(Batch(token_ids=ids, lengths=torch.full((batch,), length)))
+    found = prefixes.attend(own, packing.pack(grid), packing, dropout, 0.3)
+    query, key, value = grid.permute(2, 0, 3, 1, 4)
     key, value = (
         torch.cat([vectors.view(LENGTH, heads, width).transpose(0, 1).expand(batch, -1, -1, -1), x], dim=2)
         for vectors, x in ((own.key, key), (own.value, value))
     )
     weights = torch.softmax(query @ key.transpose(2, 3) / width**0.5, -1) * dropout.multipliers
-    torch.testing.assert_close(found, (weights @ value).transpose(1, 2).flatten(2), rtol=0, atol=1e-5)
+    expected = (weights @ value).transpose(1, 2).flatten(2).flatten(0, 1)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
 
 
 def test_materialise_is_the_networks_output() -> None:

@@ -1,1 +1,0 @@
-"""This project beside `adapters`, PEFT and the Hugging Face Trainer: speed, memory, accuracy."""
