@@ -243,7 +243,6 @@ def decode_trial(row: Row) -> TrialRecord:
             "options": json.loads(row["options"]),
             "status": TrialStatus(row["status"]),
             "history": tuple(EpochRecord(**epoch) for epoch in json.loads(row["history"])),
-            "valid": None if row["best_epoch"] is None else _number(row["valid"]),
             "notes": tuple(json.loads(row["notes"])),
             "removed_at": _moment(row["removed_at"]),
         }

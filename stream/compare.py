@@ -16,7 +16,9 @@ from stream.errors import StreamError, UserError
 from stream.method_table import MethodTable
 from stream.reports.methods import plain_lines, write_method_reports
 from stream.reports.methods.layout import grid_of
+from stream.reports.seeds import seed_lines
 from stream.results import load_results
+from stream.seeds import seed_rows
 from stream.tabulation import method_table
 
 
@@ -40,7 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return report_error(error, EXIT_USER)
     except (StreamError, LedgerError) as error:
         return report_error(error, EXIT_DAMAGE)
-    for line in (*plain_lines(grid_of(table), table.notes), *left_out, f"comparison: {options.out}"):
+    several = seed_lines(seed_rows([column.results for column in table.columns]))
+    lines = (*plain_lines(grid_of(table), table.notes), *several, *left_out, f"comparison: {options.out}")
+    for line in lines:
         print(line)
     return exit_code(table)
 

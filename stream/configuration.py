@@ -13,6 +13,7 @@ from typing import Any
 from stream.coverage import FULL, parse_coverage
 from stream.errors import UserError
 from stream.learning.recipe import Recipe
+from stream.learning.sweep import Sweep
 from stream.model.specification import method_named
 from stream.scheduler import Order
 from tasks import DataMode, Limits, did_you_mean, suite_parts
@@ -60,6 +61,10 @@ class RunConfiguration:
     recipe: Recipe
     reevaluate: str = FULL
     """How much is evaluated again after each arrival, as `stream.coverage` reads it."""
+    sweep: Sweep | None = None
+    """What is chosen among for each task; None: nothing is."""
+    choices_from: str | None = None
+    """The run whose choices are taken: later seeds repeat what the first one chose."""
 
     def __post_init__(self) -> None:
         parse_coverage(self.reevaluate)

@@ -1,15 +1,15 @@
 """The options that decide a run's numbers, the same for every command that takes them."""
 
 import argparse
-from collections.abc import Sequence
 
 from stream.configuration import Overrides, Preset, RunConfiguration, limits_for, preset_named, recipe_for
 from stream.coverage import FULL
 from stream.errors import UserError
 from stream.model.backbone import MINILM
 from stream.model.precision import choose_device
-from stream.model.specification import METHODS, SIZED_METHODS
+from stream.model.specification import METHODS
 from stream.scheduler import Order
+from stream.sweep_options import Lists, positive_numbers, seeds_of, whole_numbers
 from tasks import DataMode
 
 
@@ -24,6 +24,10 @@ def add_stream_options(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--data-home", help="folder with the suites' files; also STREAM_DATA")
     what.add_argument("--order", choices=list(Order), default=Order.PAPER, help="default: paper")
     what.add_argument("--seed", type=int, default=0)
+    what.add_argument(
+        "--seeds",
+        help="how many seeds, from --seed on, or a list of them: one run each, the splits are the same",
+    )
 
 
 def add_training_options(parser: argparse.ArgumentParser) -> None:
@@ -34,26 +38,35 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
         "--method",
         default="houlsby",
         help=f"{', '.join(METHODS)}; with options after colons, such as fine-tune:2, lora:rank=4 or "
-        "houlsby:placement=attention; several separated by commas, one run each; default: houlsby",
+        "houlsby:placement=attention; several separated by commas, one run each; fine-tune:auto chooses how "
+        "many of the top layers; default: houlsby",
     )
+    chosen = "a list such as {0}, or auto: chosen for each task on its validation split"
     how.add_argument(
         "--adapter-size",
-        type=_sizes,
-        metavar="N[,N...]",
-        help="default: nearest the paper's 1.14 %% per task; several make a run or plan of each size",
+        metavar="N",
+        help=f"or {chosen.format('2,8,32')}; default: nearest the paper's 1.14 %% per task",
     )
     how.add_argument("--preset", help=f"{', '.join(Preset)}; default: quick on a CPU, standard on a GPU")
     how.add_argument("--max-train", type=int, help="cap on the training examples of a task")
     how.add_argument("--max-test", type=int, help="cap on its validation and test examples")
-    how.add_argument("--epochs", type=int)
+    how.add_argument("--epochs", metavar="N", help=f"or {chosen.format('5,10')}")
     how.add_argument("--batch-size", type=int)
-    how.add_argument("--learning-rate", type=float, help="default: the method's own")
+    how.add_argument(
+        "--learning-rate", metavar="X", help=f"or {chosen.format('1e-4,1e-3')}; default: the method's own"
+    )
+    how.add_argument(
+        "--halving",
+        choices=["on", "off"],
+        default="on",
+        help="stop weaker candidates of a choice early; default: on",
+    )
     how.add_argument("--max-length", type=int, help="tokens of a text; default: 128")
     how.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
 
 
 def configurations_of(options: argparse.Namespace, reevaluate: str = FULL) -> tuple[RunConfiguration, ...]:
-    """What decides the numbers of each method's run.
+    """What decides the numbers of each method's and each seed's run, the seeds of one method together.
 
     Args:
         options: of both groups.
@@ -62,58 +75,45 @@ def configurations_of(options: argparse.Namespace, reevaluate: str = FULL) -> tu
     Raises:
         UserError: an option's value is not allowed.
     """
-    sizes: tuple[int, ...] = options.adapter_size or ()
-    methods = _with_sizes(tuple(name.strip() for name in options.method.split(",")), sizes)
+    methods = tuple(name.strip() for name in options.method.split(","))
     repeated = sorted({name for name in methods if methods.count(name) > 1})
     if repeated:
         raise UserError(f"--method names {repeated[0]!r} twice; name each method once.")
     on_gpu = choose_device(options.device).type == "cuda"
     preset = preset_named(options.preset or (Preset.STANDARD if on_gpu else Preset.QUICK))
+    lists = Lists(
+        adapter_sizes=whole_numbers("--adapter-size", options.adapter_size),
+        learning_rates=positive_numbers("--learning-rate", options.learning_rate),
+        epochs=whole_numbers("--epochs", options.epochs),
+        halving=options.halving == "on",
+    )
+    lists.check_sizes(methods)
+    seeds = seeds_of(options.seeds, options.seed)
     overrides = Overrides(
         max_train=options.max_train,
         max_test=options.max_test,
-        num_epochs=options.epochs,
+        num_epochs=lists.epochs.single,
         batch_size=options.batch_size,
-        learning_rate=options.learning_rate,
+        learning_rate=lists.learning_rates.single,
         max_length=options.max_length,
     )
 
-    def configured(method: str) -> RunConfiguration:
+    def configured(method: str, seed: int) -> RunConfiguration:
         return RunConfiguration(
             suite=options.suite,
             tasks=None if options.tasks is None else tuple(name.strip() for name in options.tasks.split(",")),
             data=DataMode(options.data),
             split_seed=0,
             order=Order(options.order),
-            seed=options.seed,
+            seed=seed,
             backbone=options.backbone,
             method=method,
-            adapter_size=sizes[0] if len(sizes) == 1 else None,
+            adapter_size=lists.adapter_sizes.single,
             preset=preset,
             limits=limits_for(preset, overrides),
             recipe=recipe_for(preset, overrides, method),
             reevaluate=reevaluate,
+            sweep=lists.sweep_for(method, preset),
         )
 
-    return tuple(configured(method) for method in methods)
-
-
-def _sizes(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        allowed = "it must be a whole number, or several separated by commas"
-        raise argparse.ArgumentTypeError(f"{text!r}; {allowed}") from None
-
-
-def _with_sizes(methods: Sequence[str], sizes: Sequence[int]) -> tuple[str, ...]:
-    """Each method with adapters once per size, where there are several sizes and it states none itself."""
-    if len(sizes) < 2:
-        return tuple(methods)
-    found: list[str] = []
-    for method in methods:
-        name, *parts = method.split(":")
-        own = any(part.startswith("size=") or part.isdigit() for part in parts)
-        sized = name in SIZED_METHODS and not own
-        found += [f"{method}:size={size}" for size in sizes] if sized else [method]
-    return tuple(found)
+    return tuple(configured(method, seed) for method in methods for seed in seeds)

@@ -6,7 +6,7 @@ The loop and the baselines beside it record in the same words.
 import hashlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from db import Ledger, write_file_durably
@@ -20,10 +20,11 @@ from db.records import (
     PlanRecord,
     TaskRecord,
 )
+from db.trial_records import TrialCheckpoint
 from stream.display.protocol import Display, TrainingProgress
 from stream.learning.encoding import TokenSet
 from stream.learning.evaluation import EvaluationPlan
-from stream.learning.learner import Learned, Learner
+from stream.learning.learner import Learned, Learner, PreparedTask
 from stream.learning.objectives import scoring_of
 from stream.learning.training import Observer, StepProgress
 from stream.metrics import Evaluation
@@ -44,11 +45,7 @@ class LedgerCheckpoints:
 
     def load(self) -> bytes | None:
         """The newest checkpoint whose bytes are intact, or None: then the arrival starts again."""
-        record = self.ledger.checkpoint(self.position)
-        if record is None or not Path(record.path).is_file():
-            return None
-        content = Path(record.path).read_bytes()
-        return content if hashlib.sha256(content).hexdigest() == record.sha256 else None
+        return _intact(self.ledger.checkpoint(self.position))
 
     def save(self, step: int, content: bytes) -> None:
         """Write the file durably, then let its row replace the last one's."""
@@ -63,6 +60,50 @@ class LedgerCheckpoints:
                 num_bytes=len(content),
             )
         )
+
+
+@dataclass(frozen=True, slots=True)
+class TrialCheckpoints:
+    """Checkpoints of one trial; it may begin where another run's stopped."""
+
+    ledger: Ledger
+    position: int
+    recipe_sha256: str
+    inherited: TrialCheckpoint | None = None
+    """Of another run, for a trial that has none of its own."""
+
+    def load(self) -> bytes | None:
+        """The newest checkpoint whose bytes are intact, or None."""
+        own = self.ledger.trial_checkpoint(self.position, self.recipe_sha256)
+        return next((found for one in (own, self.inherited) if (found := _intact(one)) is not None), None)
+
+    def save(self, step: int, content: bytes) -> None:
+        """Write the file durably, then let its row replace the last one's."""
+        name = f"{self.position:05d}-{self.recipe_sha256[:16]}-{step:09d}.safetensors"
+        path = self.ledger.trial_folder() / name
+        write_file_durably(path, content)
+        self.ledger.record_trial_checkpoint(
+            TrialCheckpoint(
+                position=self.position,
+                recipe_sha256=self.recipe_sha256,
+                step=step,
+                path=str(path),
+                sha256=hashlib.sha256(content).hexdigest(),
+                num_bytes=len(content),
+            )
+        )
+
+
+def _intact(record: CheckpointRecord | TrialCheckpoint | None) -> bytes | None:
+    if record is None or not Path(record.path).is_file():
+        return None
+    content = Path(record.path).read_bytes()
+    return content if hashlib.sha256(content).hexdigest() == record.sha256 else None
+
+
+def trial_observer(position: int, ledger: Ledger, display: Display) -> Observer:
+    """Who is told of a trial: the display; its epochs are recorded with the trial."""
+    return replace(observer(position, ledger, display), epoch_finished=display.epoch_finished)
 
 
 def observer(position: int, ledger: Ledger, display: Display) -> Observer:
@@ -147,6 +188,16 @@ def _parameters_record(
         notes=learned.notes,
     )
     return record, content
+
+
+def begin_arrival(arrival: Arrival, learner: Learner, ledger: Ledger, display: Display) -> PreparedTask:
+    """Announce a task, tokenise it and record it with its test splits."""
+    task = arrival.task
+    display.arrival_started(arrival.position, task.name, task.data.value, len(task.train), len(task.labels))
+    prepared = learner.prepare(task)
+    ledger.record_task(task_record(arrival, prepared.truncated_fraction))
+    record_test_sets(arrival.position, prepared.tests, ledger)
+    return prepared
 
 
 def record_learned(arrival: Arrival, learned: Learned, learner: Learner, ledger: Ledger) -> None:

@@ -5,7 +5,7 @@ Reports, the dashboard, `watch` and the return value of `simulate` use it; it ho
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
@@ -21,10 +21,12 @@ from db.records import (
     RunRecord,
     TaskRecord,
 )
+from db.trial_records import TrialRecord
 from stream.comparisons import Comparison, Proof, comparison, proof_of
 from stream.coverage import coverage_of
 from stream.growth import GrowthCurve, StoredTask, growth_curve
 from stream.metrics import AccuracyMatrix
+from stream.trials import winners_of
 from tasks.task import MAIN_SPLIT
 
 
@@ -86,6 +88,10 @@ class RunResults:
     num_splits: Mapping[int, int]
     """Test splits of each learned task by position."""
     epochs: tuple[EpochRecord, ...]
+    trials: tuple[TrialRecord, ...] = ()
+    """Candidates of the choices, where settings were chosen per task."""
+    chosen: Mapping[int, TrialRecord] = field(default_factory=dict)
+    """The trial that each arrival was learned by, by position."""
 
     @property
     def final_values(self) -> Mapping[int, float]:
@@ -110,6 +116,7 @@ def load_results(ledger: Ledger) -> RunResults:
         parameters=ledger.parameters(include_removed=True),
         further=[one for one in ledger.learned_splits() if one.split != MAIN_SPLIT],
         evaluations=tuple(chain.from_iterable(ledger.evaluations_by_arrival())),
+        trials=ledger.trials(include_removed=True),
     )
 
 
@@ -121,6 +128,7 @@ def collect_results(
     parameters: Sequence[ParametersRecord],
     evaluations: Sequence[EvaluationRecord],
     further: Sequence[LearnedSplit] = (),
+    trials: Sequence[TrialRecord] = (),
 ) -> RunResults:
     """Return the results of a run from its records, which may come in any order and stop anywhere.
 
@@ -162,6 +170,8 @@ def collect_results(
         ),
         num_splits=num_splits,
         epochs=tuple(sorted(epochs, key=lambda epoch: (epoch.position, epoch.attempt, epoch.epoch))),
+        trials=tuple(trials),
+        chosen=winners_of(trials, {at: task.own.recipe_sha256 for at, task in stored.items()}),
     )
 
 

@@ -14,7 +14,9 @@ from stream.coverage import FULL
 from stream.display import open_display
 from stream.errors import RunInterrupted, StreamError, UserError
 from stream.options import add_stream_options, add_training_options, configurations_of
+from stream.reports.seeds import seed_lines
 from stream.results import RunResults
+from stream.seeds import seed_rows
 from stream.session import Place
 from stream.sessions import run_sessions
 from tasks import TaskError, resolve_home
@@ -42,7 +44,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return report_error(error, EXIT_USER)
     except (StreamError, LedgerError) as error:
         return report_error(error, EXIT_DAMAGE)
+    print_seeds(results, options.db)
     return exit_code(results)
+
+
+def print_seeds(results: Sequence[RunResults], database: str) -> None:
+    """Print the summary over seeds, where there are several, and where its files come from."""
+    rows = seed_rows(results)
+    for line in seed_lines(rows):
+        print(line)
+    if rows:
+        names = ",".join(one.run.name for one in results)
+        print(f"as files: python -m stream.compare --db {shlex.quote(database)} --runs {shlex.quote(names)}")
 
 
 def exit_code(results: Sequence[RunResults]) -> int:
@@ -67,6 +80,11 @@ def parser() -> argparse.ArgumentParser:
     where = made.add_argument_group("where it is kept and shown")
     where.add_argument("--db", default="sqlite:///runs.db", help="default: sqlite:///runs.db")
     where.add_argument("--name", help="name of the run; default: SUITE-METHOD-PRESET")
+    where.add_argument(
+        "--train-again",
+        action="store_true",
+        help="train what the database holds already; by default it is taken over",
+    )
     where.add_argument("--resume", action="store_true", help="go on with the run of that name")
     where.add_argument("--out", type=Path, help="folder of the reports; default: runs/NAME")
     where.add_argument("--display", choices=["auto", "dashboard", "plain", "quiet"], default="auto")
@@ -82,6 +100,7 @@ def place_of(options: argparse.Namespace) -> Place:
         resume=options.resume,
         out=options.out,
         device=options.device,
+        reuse=not options.train_again,
     )
 
 

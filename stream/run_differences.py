@@ -14,7 +14,9 @@ Labels = Sequence[str]
 
 IDENTITY_KEYS = frozenset({"suite", "tasks", "data", "backbone", "preset"})
 """Settings that show elsewhere: in the rows, the fingerprints, or the settings they stand for."""
-METHOD_KEYS = frozenset({"method", "adapter_size", "method_options", "recipe.learning_rate"})
+METHOD_KEYS = frozenset(
+    {"method", "adapter_size", "method_options", "recipe.learning_rate", "sweep", "choices_from"}
+)
 """Settings that belong to a method: comparing them is the purpose."""
 MACHINE_KEYS = ("device_model", "dtype", "num_threads")
 MAX_NAMED = 6

@@ -10,8 +10,10 @@ from typing import Any
 import torch
 
 from db import ConfigurationError, Database, Ledger, LedgerError, RunExistsError
-from db.records import NewRun, Regime, RunRecord, RunStatus
+from db.records import NewRun, Owner, Regime, RunRecord, RunStatus
+from db.trial_records import TrialRecord
 from stream.baselines import learn_jointly, learn_separately
+from stream.choosing import Choice, choose_arrival, learn_once
 from stream.configuration import RunConfiguration, difference
 from stream.coverage import FULL, parse_coverage
 from stream.display import Display
@@ -29,7 +31,8 @@ from stream.model.specification import method_named
 from stream.reports import last_lines, make_folder, write_reports
 from stream.results import RunResults
 from stream.scheduler import Order, TaskStream, order_names
-from stream.simulator import simulate
+from stream.simulator import Learn, learn_arrival, simulate
+from stream.trials import winners_of
 from tasks import Suite, Task, TaskCard, availability, load_task, open_suite
 
 
@@ -43,6 +46,8 @@ class Place:
     resume: bool
     out: Path | None
     device: DeviceChoice
+    reuse: bool = True
+    """Whether what the database holds already is taken over instead of trained again."""
 
 
 def run_session(configuration: RunConfiguration, place: Place, display: Display) -> RunResults:
@@ -67,7 +72,8 @@ def run_session(configuration: RunConfiguration, place: Place, display: Display)
             stream = make_stream(configuration, suite, place.data_home)
             ledger = _ledger(database, name, configuration, learner, stream, stored)
             with _status_kept(ledger), display:
-                results = _learn_all(stream, learner, ledger, display)
+                learn = _way_of_learning(configuration, database, place)
+                results = _learn_all(stream, learner, ledger, display, learn)
                 growth = bert_base_growth(results)
                 write_reports(results, out, bert_base_growth=growth)
                 lines = (*last_lines(results, bert_base_growth=growth), f"reports: {out}")
@@ -197,7 +203,10 @@ def _ledger(
 def _new_run(name: str, configuration: RunConfiguration, learner: Learner, stream: TaskStream) -> NewRun:
     backbone = learner.backbone
     environment = describe_environment(backbone.device, backbone.dtype)
-    resolved: dict[str, Any] = {**configuration.to_json(), "method_options": dict(learner.method.options)}
+    options = dict(learner.method.options)
+    if configuration.sweep is not None and configuration.sweep.adapter_sizes:
+        options.pop("adapter_size", None)  # each task has its own
+    resolved: dict[str, Any] = {**configuration.to_json(), "method_options": options}
     return NewRun(
         name=name,
         suite=configuration.suite,
@@ -214,11 +223,35 @@ def _new_run(name: str, configuration: RunConfiguration, learner: Learner, strea
     )
 
 
-def _learn_all(stream: TaskStream, learner: Learner, ledger: Ledger, display: Display) -> RunResults:
+def _way_of_learning(configuration: RunConfiguration, database: Database, place: Place) -> Learn:
+    """How one arrival is learned: chosen for, or once, or in any case."""
+    if configuration.sweep is None:
+        return learn_once if place.reuse else learn_arrival
+    before = configuration.choices_from
+    choice = Choice(
+        sweep=configuration.sweep,
+        method=configuration.method,
+        chosen_before=None if before is None else partial(_chosen, database.ledger(before)),
+        reuse=place.reuse,
+    )
+    return partial(choose_arrival, choice=choice)
+
+
+def _chosen(ledger: Ledger, task: str) -> TrialRecord | None:
+    """What a run chose for the task of a name; None where it has not."""
+    recipes = {record.position: record.recipe_sha256 for record in ledger.parameters(owner=Owner.OWN)}
+    names = ledger.run().task_names
+    winners = winners_of(ledger.trials(), recipes)
+    return next((trial for position, trial in winners.items() if names[position] == task), None)
+
+
+def _learn_all(
+    stream: TaskStream, learner: Learner, ledger: Ledger, display: Display, learn: Learn
+) -> RunResults:
     """Learn the tasks in the way of the method's regime."""
     match learner.method.regime:
         case Regime.STREAM:
-            return simulate(stream, learner, ledger, display)
+            return simulate(stream, learner, ledger, display, learn)
         case Regime.JOINT:
             return learn_jointly(stream, learner, ledger, display)
         case Regime.SEPARATE:

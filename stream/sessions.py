@@ -1,4 +1,4 @@
-"""Several methods in one command: one run each in one database, continued as one."""
+"""Several methods and seeds in one command: one run each in one database, continued as one."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -18,7 +18,9 @@ def run_sessions(
 ) -> tuple[RunResults, ...]:
     """Start or continue one run per configuration, in order; finished ones only write their reports again.
 
-    Several runs share a name, to which each adds its method: `additional17-quick-fine-tune-2`.
+    Several runs share a name, to which each adds its method and its seed, where there are several of them:
+    `additional17-quick-fine-tune-2-seed-0`. Where settings are chosen, the first seed of a method chooses
+    them and the others repeat its choice, as the paper repeats the best setting with new seeds.
 
     Raises:
         UserError, TaskError, LedgerError: as the message says; what was committed stays.
@@ -30,8 +32,7 @@ def run_sessions(
     shared = _shared_name(configurations, place)
     results: list[RunResults] = []
     try:
-        for configuration in configurations:
-            name = _member(shared, configuration)
+        for name, configuration in named_runs(configurations, shared, is_given=place.name is not None):
             out = None if place.out is None else place.out / name
             own = replace(place, name=name, out=out)
             # A run that does not exist yet is started by a resume too.
@@ -39,6 +40,32 @@ def run_sessions(
     except RunInterrupted:
         raise RunInterrupted(shared) from None
     return tuple(results)
+
+
+def named_runs(
+    configurations: Sequence[RunConfiguration], shared: str, *, is_given: bool
+) -> list[tuple[str, RunConfiguration]]:
+    """Each run's name and configuration; later seeds of a method take the choices of its first one.
+
+    Args:
+        configurations: the seeds of one method stand together.
+        shared: what the names begin with.
+        is_given: whether the user gave that; then the method is added only where there are several.
+    """
+    methods = list(dict.fromkeys(one.method for one in configurations))
+    seeds = list(dict.fromkeys(one.seed for one in configurations))
+    named: list[tuple[str, RunConfiguration]] = []
+    first: dict[str, str] = {}
+    for configuration in configurations:
+        parts = [shared]
+        parts += [configuration.method_name] if len(methods) > 1 or not is_given else []
+        parts += [f"seed-{configuration.seed}"] if len(seeds) > 1 else []
+        name = "-".join(parts)
+        before = first.setdefault(configuration.method, name)
+        if configuration.sweep is not None and before != name:
+            configuration = replace(configuration, choices_from=before)
+        named.append((name, configuration))
+    return named
 
 
 def _check_methods(configurations: Sequence[RunConfiguration], place: Place) -> None:
@@ -49,17 +76,14 @@ def _check_methods(configurations: Sequence[RunConfiguration], place: Place) -> 
         make_method(configuration, backbone.architecture)
 
 
-def _member(shared: str, configuration: RunConfiguration) -> str:
-    return f"{shared}-{configuration.method_name}"
-
-
 def _shared_name(configurations: Sequence[RunConfiguration], place: Place) -> str:
     """The name asked for, or suite and preset; with -2, -3 ... where a run exists and is not resumed."""
     with Database.open(place.database) as database:
         taken = set(database.run_names())
+    is_given = place.name is not None
 
     def existing(shared: str) -> list[str]:
-        return [name for one in configurations if (name := _member(shared, one)) in taken]
+        return [name for name, _ in named_runs(configurations, shared, is_given=is_given) if name in taken]
 
     if place.name is not None:
         if not place.resume and existing(place.name):

@@ -5,7 +5,7 @@ computed from bytes that the ledger read and hashed for it.
 """
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from db import Ledger
@@ -19,18 +19,19 @@ from stream.learning.objectives import OBJECTIVES
 from stream.model.parameters import NO_PARAMETERS, TaskParameters
 from stream.recording import (
     LedgerCheckpoints,
+    begin_arrival,
     evaluation_record,
     observer,
     plan_record,
     record_learned,
-    record_test_sets,
-    task_record,
 )
 from stream.results import RunResults, load_results, task_result
 from stream.scheduler import Arrival, TaskStream
 from stream.serving import TaskServer
 from tasks.task import TaskKind
 
+Learn = Callable[[Arrival, Learner, Ledger, Display], None]
+"""A way to learn one arrival and commit its parameters."""
 COMMIT_SECONDS = 0.2
 """Evaluations are committed together that were made within about this time: what a kill can cost of them."""
 
@@ -45,13 +46,18 @@ class Cell:
     """What the split gave right after its task was learned."""
 
 
-def simulate(stream: TaskStream, learner: Learner, ledger: Ledger, display: Display) -> RunResults:
+def simulate(
+    stream: TaskStream, learner: Learner, ledger: Ledger, display: Display, learn: Learn | None = None
+) -> RunResults:
     """Run the stream to its end, going on where the ledger stands; return what it showed.
+
+    `learn` learns one arrival and commits it; `learn_arrival` unless given.
 
     Raises:
         TrainingError: an arrival's loss was not finite twice.
         LedgerError: something could not be stored or read back; what was committed stays.
     """
+    learn = learn or learn_arrival
     display.run_started(load_results(ledger))
     growth = GrowthCounter(
         backbone_params=ledger.run().backbone_params, backbone_bytes=ledger.run().backbone_bytes
@@ -66,7 +72,7 @@ def simulate(stream: TaskStream, learner: Learner, ledger: Ledger, display: Disp
             continue
         if arrival.position >= num_finished:
             if not ledger.has_parameters(arrival.position):
-                learn_arrival(arrival, learner, ledger, display)
+                learn(arrival, learner, ledger, display)
                 learned += ledger.learned_splits(arrival.position)
             splits = [one for one in learned if one.position not in removed]
             due = coverage.due(arrival.position)
@@ -82,11 +88,7 @@ def simulate(stream: TaskStream, learner: Learner, ledger: Ledger, display: Disp
 
 def learn_arrival(arrival: Arrival, learner: Learner, ledger: Ledger, display: Display) -> None:
     """Learn one arrival and commit its parameters; what it gave in memory is recorded beside them."""
-    task = arrival.task
-    display.arrival_started(arrival.position, task.name, task.data.value, len(task.train), len(task.labels))
-    prepared = learner.prepare(task)
-    ledger.record_task(task_record(arrival, prepared.truncated_fraction))
-    record_test_sets(arrival.position, prepared.tests, ledger)
+    prepared = begin_arrival(arrival, learner, ledger, display)
     learned = learner.learn(
         arrival,
         prepared,

@@ -15,14 +15,17 @@ from datetime import UTC, datetime
 
 from db import Database, Ledger, LedgerError, UsageError
 from db.records import EvaluationRecord, LearnedSplit, Owner, RunRecord, RunStatus, TaskRecord
+from db.trial_records import TrialRecord, TrialStatus
 from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_INTERRUPTED, EXIT_USER, report_error
 from stream.comparisons import comparison
 from stream.coverage import coverage_of
 from stream.display import DisplayKind, open_display, print_picture
-from stream.display.protocol import Display
+from stream.display.protocol import ChoosingProgress, Display
 from stream.errors import UserError
 from stream.growth import GrowthCounter, StoredTask
 from stream.results import load_results, stored_tasks, task_result
+from stream.selection.halving import rungs
+from stream.trials import labels_of, score_after
 
 SECONDS_BETWEEN_LOOKS = 1.0
 
@@ -76,6 +79,9 @@ class Follower:
                 task.position, task.name, task.data, task.num_train, len(task.labels)
             )
             self.announced = True
+        candidate = candidate_in_training(self.ledger, self.position)
+        if candidate is not None:
+            self.display.candidate_progressed(candidate)
         for epoch in self.ledger.epochs(self.position):
             self.display.epoch_finished(epoch)
         records = {record.owner: record for record in self.ledger.parameters(self.position)}
@@ -103,6 +109,38 @@ class Follower:
         for evaluation in seen:
             self.display.task_evaluated(comparison(evaluation, self.learned[evaluation.on, evaluation.split]))
         return seen
+
+
+def candidate_in_training(ledger: Ledger, position: int) -> ChoosingProgress | None:
+    """The candidate that an arrival's choice trains now, as its rows show it; None where none is."""
+    trials = ledger.trials(position)
+    running = next((trial for trial in trials if trial.status is TrialStatus.RUNNING), None)
+    if running is None or running.rung is None:
+        return None
+    sweep = ledger.run().configuration.get("sweep") or {}
+    rivals = [trial for trial in trials if trial.num_epochs == running.num_epochs]
+    steps = rungs(len(rivals), running.num_epochs, halving=bool(sweep.get("halving", True)))
+    rung = min(running.rung, len(steps) - 1)
+    done = [trial for trial in rivals if trial.rung == running.rung and trial is not running]
+    scores = {t.recipe_sha256: score_after(t, steps[rung].num_epochs) for t in done}
+    leader = max((t for t in done if scores[t.recipe_sha256] is not None), key=_valid, default=None)
+    labels = labels_of(trials)
+    return ChoosingProgress(
+        position=position,
+        number=len(done) + 1,
+        num_candidates=steps[rung].num_candidates,
+        label=labels[running.recipe_sha256],
+        rung=rung,
+        num_rungs=len(steps),
+        num_epochs=steps[rung].num_epochs,
+        valid=None,
+        leader="" if leader is None else labels[leader.recipe_sha256],
+        leader_valid=None if leader is None else scores[leader.recipe_sha256],
+    )
+
+
+def _valid(trial: TrialRecord) -> float:
+    return trial.valid or 0.0
 
 
 def follow(ledger: Ledger, display: Display, wait: Callable[[], None]) -> RunRecord:

@@ -30,7 +30,7 @@ from stream.model.methods import Method
 from stream.results import RunResults
 from stream.run import main
 from stream.scheduler import TaskStream
-from stream.simulator import simulate
+from stream.simulator import Learn, simulate
 from tasks.fingerprint import task_fingerprint
 from tasks.task import DataStatus, Split, Task, TaskKind
 from tests.stream.tiny import WORDS
@@ -48,8 +48,12 @@ ISOLATED = (
 )
 """The methods that share nothing, beside the plain adapters."""
 RECIPE = Recipe(learning_rate=1e-2, num_epochs=3, batch_size=8, max_length=16)
-CLOCKS = frozenset({"seconds", "created_at", "heartbeat_at", "finished_at", "removed_at", "row_sha256"})
+CLOCKS = frozenset(
+    {"seconds", "reused_seconds", "created_at", "heartbeat_at", "finished_at", "removed_at", "row_sha256"}
+)
 """Columns that hold times, and the digest of a row, which covers its times."""
+TIMED_FILES = frozenset({"sha256", "num_bytes"})
+"""Columns of a trial's checkpoint, whose file holds the times of its epochs."""
 
 ONE_EPOCH = replace(RECIPE, num_epochs=1)
 """Six steps."""
@@ -212,11 +216,12 @@ def run_tasks(
     *,
     run: str = "tiny",
     display: Display | None = None,
+    learn: Learn | None = None,
 ) -> RunResults:
     """Start a run of these tasks and bring it to its end."""
     stream = tiny_stream(tasks)
     ledger = start_run(database, learner, stream.names, run)
-    return simulate(stream, learner, ledger, display or QuietDisplay())
+    return simulate(stream, learner, ledger, display or QuietDisplay(), learn)
 
 
 def write_suite(folder: Path, names: Sequence[str] = NAMES[:3], num_rows: int = 80) -> Path:
@@ -246,6 +251,10 @@ def _rows(connection: sqlite3.Connection, table: str) -> list[Mapping[str, Any]]
     rows = connection.execute(f"SELECT * FROM {table}").fetchall()
     plain = [{key: row[key] for key in row.keys() if key not in CLOCKS} for row in rows]  # noqa: SIM118
     for row in plain:
+        if "history" in row:
+            row["history"] = [{**epoch, "seconds": 0.0} for epoch in json.loads(row["history"])]
+        if table == "trial_checkpoints":
+            row |= dict.fromkeys(TIMED_FILES)
         if "environment" in row:
             row["environment"] = {**json.loads(row["environment"]), "git_commit": None}
     return sorted(plain, key=repr)

@@ -9,10 +9,13 @@ MIN_STEPS_FOR_ESTIMATE = 5
 def seconds_left(state: StreamState, now: float) -> float | None:
     """Return a rough time to the end, from the mean time of tasks and re-evaluations so far.
 
-    None where nothing has been measured that says anything. Later tasks may be larger or smaller: it is an
-    estimate and to be shown as one.
+    None where nothing has been measured that says anything, and where settings are chosen: the recorded times
+    are those of the chosen candidates. Later tasks may be larger or smaller: it is an estimate and to be
+    shown as one.
     """
-    if state.ended_at is not None:
+    settings = state.run.configuration
+    is_choosing = settings.get("sweep") is not None and settings.get("choices_from") is None
+    if state.ended_at is not None or is_choosing:
         return None
     times = [task.seconds for task in state.tasks if task.seconds is not None]
     here = _current_seconds_left(state, now)

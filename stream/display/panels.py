@@ -7,6 +7,7 @@ from rich.text import Text
 
 from db.records import EpochRecord, Regime, RunStatus
 from stream.comparisons import ProofStatus
+from stream.display.candidates import candidate_fields
 from stream.display.chart import growth_chart
 from stream.display.estimate import seconds_left
 from stream.display.heatmap import data_of
@@ -86,7 +87,7 @@ def work_seconds(state: StreamState) -> float:
 
 
 def now_lines(state: StreamState, width: int) -> Lines:
-    """Two lines on the arrival under way, what does not fit left out; at most one once the run has ended."""
+    """Two or three lines on the arrival under way, what does not fit left out; at most one after the end."""
     return [fields(parts, width) for parts in _now(state)]
 
 
@@ -97,7 +98,7 @@ def now_panel(state: StreamState, width: int) -> Lines:
 
 
 def _now(state: StreamState) -> list[Sequence[Text | str]]:
-    """The arrival as fields, and what happens in it as fields."""
+    """The arrival as fields, the candidate in training, and what happens in it."""
     current = state.current
     if state.ended_at is not None:
         return [[Text(state.run.message, "red")]] if state.run.message else []
@@ -108,7 +109,7 @@ def _now(state: StreamState) -> list[Sequence[Text | str]]:
     about += [data_word(current.data)] if current.data else []
     if current.num_train is not None and current.num_labels is not None:
         about += [Text(plural(current.num_train, "example")), Text(class_words(current.num_labels))]
-    return [about, doing(state, current)]
+    return [about, *candidate_fields(current), doing(state, current)]
 
 
 def data_word(data: str) -> Text:

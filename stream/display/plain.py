@@ -12,7 +12,7 @@ import stream.display.state as states
 from db.records import EpochRecord, Regime
 from stream.comparisons import Comparison, Proof, proof_of
 from stream.display.estimate import seconds_left
-from stream.display.protocol import TrainingProgress
+from stream.display.protocol import ChoosingProgress, TrainingProgress
 from stream.display.state import CurrentArrival, StreamState
 from stream.display.text import (
     class_words,
@@ -101,8 +101,10 @@ class PlainDisplay:
             )
 
     def epoch_finished(self, epoch: EpochRecord) -> None:
-        """Write loss, validation, rate and speed of an epoch."""
-        if self._advance(states.epoch_finished(self._before, epoch, self._clock())):
+        """Write loss, validation, rate and speed of an epoch; candidates get a line per rung instead."""
+        is_new = self._advance(states.epoch_finished(self._before, epoch, self._clock()))
+        current = self._before.current
+        if is_new and (current is None or current.choosing is None):
             speed = epoch.num_tokens / epoch.seconds if epoch.seconds > 0 else 0.0
             again = " (again, at a lower rate)" if epoch.attempt else ""
             self._write_task(
@@ -110,6 +112,22 @@ class PlainDisplay:
                 f"epoch {epoch.epoch + 1}{again}: loss {epoch.train_loss:.3f}, valid {percent(epoch.valid)}, "
                 f"rate {epoch.learning_rate:.1e}, {speed:,.0f} tokens/s, {duration(epoch.seconds)}",
             )
+
+    def candidate_progressed(self, progress: ChoosingProgress) -> None:
+        """Write how a candidate stands at the end of a rung."""
+        is_new = self._advance(states.candidate_progressed(self._before, progress, self._clock()))
+        if is_new and progress.valid is not None:
+            rung = f", rung {progress.rung + 1} of {progress.num_rungs}" if progress.num_rungs > 1 else ""
+            leads = "leads" if progress.leader == progress.label else f"behind {progress.leader}"
+            self._write_task(
+                progress.position,
+                f"candidate {progress.number} of {progress.num_candidates}{rung} ({progress.label}): "
+                f"valid {percent(progress.valid)} after {plural(progress.num_epochs, 'epoch')}, {leads}",
+            )
+
+    def candidate_chosen(self, position: int, sentence: str) -> None:
+        """Write what was chosen, and why."""
+        self._write_task(position, sentence)
 
     def task_evaluated(self, comparison: Comparison) -> None:
         """Count it; a comparison that is not equal is written at once."""

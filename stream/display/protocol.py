@@ -27,6 +27,29 @@ class TrainingProgress:
     tokens_per_second: float
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChoosingProgress:
+    """Where the choice among candidates for the current arrival stands."""
+
+    position: int
+    number: int
+    """Place of the candidate in its rung, from 1."""
+    num_candidates: int
+    """Candidates in the rung."""
+    label: str
+    """What sets it apart, such as `size 8, rate 0.003`."""
+    rung: int
+    """From 0."""
+    num_rungs: int
+    num_epochs: int
+    """Epochs done at the end of the rung."""
+    valid: float | None
+    """Its validation metric; None while it is in training."""
+    leader: str
+    """The best of the rung so far; empty before the first."""
+    leader_valid: float | None
+
+
 @runtime_checkable
 class Display(Protocol):
     """Observer of the loop; used as a context manager around it."""
@@ -46,6 +69,12 @@ class Display(Protocol):
 
     def epoch_finished(self, epoch: EpochRecord) -> None:
         """An epoch ended and was validated."""
+
+    def candidate_progressed(self, progress: ChoosingProgress) -> None:
+        """A candidate goes into training, or has come to the end of a rung."""
+
+    def candidate_chosen(self, position: int, sentence: str) -> None:
+        """The candidates of an arrival were judged; the sentence names the one chosen, why, and the cost."""
 
     def task_evaluated(self, comparison: Comparison) -> None:
         """One cell R[after, on] is known."""

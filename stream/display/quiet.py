@@ -4,7 +4,7 @@ import sys
 
 from db.records import EpochRecord
 from stream.comparisons import Comparison
-from stream.display.protocol import TrainingProgress
+from stream.display.protocol import ChoosingProgress, TrainingProgress
 from stream.display.writer import LineWriter, TextStream
 from stream.growth import GrowthPoint
 from stream.results import RunResults, TaskResult
@@ -38,6 +38,12 @@ class QuietDisplay:
         """Say nothing."""
 
     def epoch_finished(self, epoch: EpochRecord) -> None:
+        """Say nothing."""
+
+    def candidate_progressed(self, progress: ChoosingProgress) -> None:
+        """Say nothing."""
+
+    def candidate_chosen(self, position: int, sentence: str) -> None:
         """Say nothing."""
 
     def task_evaluated(self, comparison: Comparison) -> None:

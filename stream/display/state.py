@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from db.records import EpochRecord, Regime, RunRecord, RunStatus
 from stream.comparisons import Comparison, Proof, proof_of
-from stream.display.protocol import TrainingProgress
+from stream.display.protocol import ChoosingProgress, TrainingProgress
 from stream.growth import GrowthPoint
 from stream.metrics import AccuracyMatrix
 from stream.results import RunResults, TaskResult
@@ -39,6 +39,8 @@ class CurrentArrival:
     first_step_at: float = 0.0
     epochs: tuple[EpochRecord, ...] = ()
     """Finished epochs of the attempt under way."""
+    choosing: ChoosingProgress | None = None
+    """The candidate in training, where one is chosen among several."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,6 +126,19 @@ def training_progressed(state: StreamState, progress: TrainingProgress, now: flo
     if known is None or known.attempt != progress.attempt:
         current = replace(current, first_step=progress.step, first_step_at=now)
     return replace(state, current=replace(current, progress=progress))
+
+
+def candidate_progressed(state: StreamState, progress: ChoosingProgress, now: float) -> StreamState:
+    """A candidate begins, which starts the list of epochs anew, or has come to the end of a rung."""
+    if progress.position < state.num_finished:
+        return state
+    current = _current_at(state, progress.position, now)
+    known = current.choosing
+    if known == progress:
+        return state
+    if known is None or (known.rung, known.label) != (progress.rung, progress.label):
+        current = replace(current, progress=None, epochs=())
+    return replace(state, current=replace(current, choosing=progress))
 
 
 def epoch_finished(state: StreamState, epoch: EpochRecord, now: float) -> StreamState:

@@ -10,7 +10,7 @@ import stream.display.state as states
 from db.records import EpochRecord, RunStatus
 from stream.comparisons import Comparison
 from stream.display.live import LivePicture
-from stream.display.protocol import TrainingProgress
+from stream.display.protocol import ChoosingProgress, TrainingProgress
 from stream.display.state import CurrentArrival, StreamState
 from stream.display.writer import LineWriter, TextStream
 from stream.growth import GrowthPoint
@@ -91,6 +91,15 @@ class Dashboard:
     def epoch_finished(self, epoch: EpochRecord) -> None:
         """Add an epoch."""
         self._picture.state = states.epoch_finished(self._state, epoch, self._clock())
+
+    def candidate_progressed(self, progress: ChoosingProgress) -> None:
+        """Show which candidate is in training, and who leads."""
+        self._picture.state = states.candidate_progressed(self._state, progress, self._clock())
+
+    def candidate_chosen(self, position: int, sentence: str) -> None:
+        """Show what was chosen among the notices; it is not repeated afterwards: the reports hold it."""
+        name = self._state.run.task_names[position]
+        self._picture.state = states.noticed(self._state, f"{name}: {sentence}")
 
     def task_evaluated(self, comparison: Comparison) -> None:
         """Add a cell to the heat map."""

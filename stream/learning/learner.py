@@ -132,23 +132,10 @@ class Learner:
             TrainingError: the loss was not finite twice.
         """
         started = time.perf_counter()
-        task, num_outputs = prepared.task, prepared.num_outputs
-        trained_sites = self.method.trained_sites(self.backbone.architecture, num_outputs)
-        identity = self.recipe_identity(task, arrival.seed, shared)
-        job = TrainingJob(
-            backbone=self.backbone,
-            sites=trained_sites,
-            start=fresh_parameters(trained_sites, self.backbone, shared, arrival.seed),
-            data=[self.task_data(prepared)],
-            recipe=self.recipe.for_task(task),
-            seed=arrival.seed,
-            recipe_sha256=identity,
-            position=arrival.position,
-            materialise=self.method.materialise,
-        )
+        job = self.job(arrival, prepared, shared)
         trained = train(job, checkpoints, observer)
         seconds = time.perf_counter() - started
-        sites = self.sites(num_outputs)
+        sites = self.sites(prepared.num_outputs)
         own, new_shared = (
             TaskParameters({s.name: trained.values[s.name] for s in sites if s.owner is owner})
             for owner in (Owner.OWN, Owner.SHARED)
@@ -157,12 +144,29 @@ class Learner:
             own=own,
             shared=new_shared,
             tests=self.in_memory(prepared, trained.values),
-            recipe_sha256=identity,
+            recipe_sha256=job.recipe_sha256,
             best_epoch=trained.best_epoch,
             valid=trained.valid,
             num_trained=trained.num_trained,
             seconds=seconds,
             notes=("restarted at a lower learning rate",) if trained.restarted else (),
+        )
+
+    def job(
+        self, arrival: Arrival, prepared: PreparedTask, shared: TaskParameters = NO_PARAMETERS
+    ) -> TrainingJob:
+        """The training of an arrival; nothing of its test split is in it."""
+        trained_sites = self.method.trained_sites(self.backbone.architecture, prepared.num_outputs)
+        return TrainingJob(
+            backbone=self.backbone,
+            sites=trained_sites,
+            start=fresh_parameters(trained_sites, self.backbone, shared, arrival.seed),
+            data=[self.task_data(prepared)],
+            recipe=self.recipe.for_task(prepared.task),
+            seed=arrival.seed,
+            recipe_sha256=self.recipe_identity(prepared.task, arrival.seed, shared),
+            position=arrival.position,
+            materialise=self.method.materialise,
         )
 
     def task_data(self, prepared: PreparedTask, *, head: str = "head") -> TaskData:

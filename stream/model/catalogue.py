@@ -151,6 +151,18 @@ def fine_tune(num_layers: int | None = None) -> Method:
     )
 
 
+def variable_fine_tune() -> Method:
+    """Fine-tuning of the top layers whose number is chosen per task; it stands for all of its numbers.
+
+    What a task learns is learned by `fine_tune(number)`; this only names the choice.
+    """
+    return replace(
+        fine_tune(),
+        summary="a copy of the top layers, as many as validation chooses, and head",
+        options={"num_layers": "auto"},
+    )
+
+
 def sequential() -> Method:
     """One body fine-tuned on task after task, a head per task: the one that forgets."""
     return replace(

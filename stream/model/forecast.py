@@ -29,7 +29,12 @@ def forecast_growth(
 
 
 def bert_base_growth(results: RunResults) -> float | None:
-    """Growth factor of adapters of the paper's size on bert-base-uncased for the tasks learned so far."""
+    """Growth factor of adapters of the paper's size on bert-base-uncased for the tasks learned so far.
+
+    None for other methods, and where sizes were chosen per task: they would be others there.
+    """
+    if results.chosen:
+        return None
     # a regression has no classes and one output
     tasks = [(task.name, task.num_labels or 1) for task in results.tasks if not task.removed]
     method = houlsby(default_adapter_size(BERT_BASE_UNCASED))

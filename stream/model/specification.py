@@ -13,10 +13,16 @@ from stream.model.methods import Method
 from tasks import did_you_mean
 
 Reader = Callable[[str], Any]
+AUTO = "auto"
+"""In place of a number: it is chosen for each task, on its validation split."""
 
 
 def _integer(text: str) -> int:
     return int(text)
+
+
+def _integer_or_auto(text: str) -> int | str:
+    return text if text == AUTO else int(text)
 
 
 def _positive(text: str) -> float:
@@ -63,17 +69,20 @@ _OPTIONS: Mapping[str, Mapping[str, tuple[Reader, str]]] = {
     "prefix": {"length": (_integer, "a whole number"), "hidden": (_integer, "a whole number")},
     "layer-norm": {},
     "feature": {},
-    "fine-tune": {"layers": (_integer, "a whole number")},
+    "fine-tune": {"layers": (_integer_or_auto, f"a whole number or {AUTO}")},
     "sequential": {},
     "joint": {},
     "no-bert": {},
 }
 METHODS = tuple(_OPTIONS)
 """Names of all methods."""
-SIZED_METHODS = ("houlsby", "adapter-l")
-"""Methods with adapters of a size."""
 _BARE: Mapping[str, str] = {"fine-tune": "layers", "lora": "rank", "prefix": "length", "houlsby": "size"}
 """The option that a bare number stands for."""
+
+
+def has_size_option(text: str) -> bool:
+    """Whether a method, named as for `method_named`, has an adapter size."""
+    return "size" in _OPTIONS.get(text.partition(":")[0], {})
 
 
 def method_named(text: str, *, adapter_size: int) -> Method:
@@ -98,7 +107,8 @@ def method_named(text: str, *, adapter_size: int) -> Method:
         case "prefix":
             return catalogue.prefix(**options)
         case "fine-tune":
-            return catalogue.fine_tune(options.get("layers"))
+            layers = options.get("layers")
+            return catalogue.variable_fine_tune() if layers == AUTO else catalogue.fine_tune(layers)
     plain = {
         "layer-norm": catalogue.layer_norm,
         "feature": catalogue.feature,
@@ -124,7 +134,7 @@ def _read(name: str, parts: Sequence[str]) -> dict[str, Any]:
     known, read = _OPTIONS[name], {}
     for part in parts:
         key, _, value = part.partition("=")
-        if key.isdigit() and name in _BARE:
+        if (key.isdigit() or (name, key) == ("fine-tune", AUTO)) and name in _BARE:
             key, value = _BARE[name], key
         if key not in known:
             advice = did_you_mean(key, tuple(known)) if known else f"{name} has no options."

@@ -12,6 +12,7 @@ from stream.learning.recipe import Recipe
 from stream.model.architecture import Architecture
 from stream.model.methods import Method
 from stream.model.precision import DeviceChoice, choose_device, choose_dtype
+from stream.planning.choices import choice_remark, variants
 from stream.planning.expected import Survey
 from stream.planning.machine import PlannedBackbone, available_bytes, planned_backbone
 from stream.planning.probe import PROBE_SECONDS, Measured, ProbeLengths, needed_bytes, probe, probe_lengths
@@ -51,20 +52,24 @@ def make_reports(
     tasks = [survey.look(card) for card in suite.cards]
     reports: list[PlanReport] = []
     for configuration, method in zip(configurations, methods, strict=True):
-        recipe = configuration.recipe
-        plan = plan_stream(
-            backbone.architecture,
-            method,
-            [task.expected(recipe, method.paper_epochs) for task in tasks],
-            suite=suite.name,
-            backbone=backbone.name,
-            order=configuration.order,
-            seed=configuration.seed,
-            batch_size=recipe.batch_size,
-        )
-        measured, why_not = _measured(plan, backbone, recipe, device, probe_seconds)
-        remarks = (*backbone.remarks, *why_not)
-        reports.append(PlanReport(label=configuration.method, plan=plan, measured=measured, remarks=remarks))
+        recipe, sweep = configuration.recipe, configuration.sweep
+        for variant in variants(configuration, method, backbone.architecture):
+            expected = [task.expected(recipe, method.paper_epochs) for task in tasks]
+            plan = plan_stream(
+                backbone.architecture,
+                variant.method,
+                expected,
+                suite=suite.name,
+                backbone=backbone.name,
+                order=configuration.order,
+                seed=configuration.seed,
+                batch_size=recipe.batch_size,
+            )
+            measured, why_not = _measured(plan, backbone, recipe, device, probe_seconds)
+            layers = backbone.architecture.num_layers
+            choice = () if sweep is None else (choice_remark(sweep, expected, layers),)
+            remarks = (*backbone.remarks, *why_not, *choice)
+            reports.append(PlanReport(label=variant.label, plan=plan, measured=measured, remarks=remarks))
     return reports
 
 

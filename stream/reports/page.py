@@ -1,15 +1,18 @@
 """report.html: the whole report in one file that loads nothing from anywhere."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from matplotlib.figure import Figure
 
 from stream.comparisons import ProofStatus
+from stream.reports import candidates
 from stream.reports.averages import averages, task_reached
+from stream.reports.candidates import candidates_figure
 from stream.reports.figures import FIGURES
 from stream.reports.markdown import published, secondary_text
 from stream.reports.render import as_svg
@@ -78,9 +81,16 @@ def page_environment() -> Environment:
     )
 
 
+def figures_of(results: RunResults) -> Mapping[str, Callable[[RunResults], Figure]]:
+    """The figures of a run by file stem; one more where settings were chosen."""
+    return {**FIGURES, "candidates": candidates_figure} if results.trials else FIGURES
+
+
 def _figures(results: RunResults) -> list[tuple[Markup, str]]:
     # The SVG is made here from numbers and escaped names, so it goes into the page as it is.
-    return [(Markup(as_svg(draw, results, name)), CAPTIONS[name]) for name, draw in FIGURES.items()]
+    captions = {**CAPTIONS, **candidates.CAPTIONS}
+    drawn = figures_of(results)
+    return [(Markup(as_svg(draw, results, name)), captions[name]) for name, draw in drawn.items()]
 
 
 def _settings(values: Mapping[str, Any]) -> dict[str, str]:

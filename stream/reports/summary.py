@@ -13,6 +13,7 @@ from stream.reports.averages import (
     last_full_row,
     served_tasks,
 )
+from stream.reports.candidates import choice_text
 from stream.reports.coverage import coverage_text, forgetting_in_part
 from stream.results import RunResults, TaskResult
 
@@ -50,6 +51,7 @@ def facts(results: RunResults, *, bert_base_growth: float | None) -> tuple[Fact,
         *_comparisons(results),
         Fact(title="Proof", text=proof_text(results)),
         Fact(title="Size", text=size_text(results, bert_base_growth)),
+        *([Fact(title="Choice", text=choice_text(results))] if results.trials else []),
         Fact(title="Data", text=data_text(results)),
     )
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from stream.reports.figures import FIGURES
+from stream.reports.candidates import write_candidates
 from stream.reports.files import make_folder, replace_bytes
 from stream.reports.markdown import summary_markdown
-from stream.reports.page import page_html
+from stream.reports.page import figures_of, page_html
 from stream.reports.render import as_png
 from stream.reports.tables import write_tables
 from stream.results import RunResults
@@ -16,7 +16,8 @@ def write_reports(
 ) -> tuple[Path, ...]:
     """Write CSV files, summary.md, figures and report.html into `out`; return their paths.
 
-    Works on a run at any stage, one without a learned task included; the set of files is always the same.
+    Works on a run at any stage, one without a learned task included; the set of files is always the same, but
+    for candidates.csv and its figure, which a run has that chooses settings.
 
     Arguments:
         results: the run so far.
@@ -28,10 +29,13 @@ def write_reports(
     """
     make_folder(out)
     tables = write_tables(results, out)
+    if results.trials:
+        tables += (write_candidates([results], out / "candidates.csv"),)
     summary, page = out / "summary.md", out / "report.html"
     replace_bytes(summary, summary_markdown(results, bert_base_growth=bert_base_growth).encode())
-    figures = tuple(out / f"{name}.png" for name in FIGURES)
+    drawn = figures_of(results)
+    figures = tuple(out / f"{name}.png" for name in drawn)
     for path in figures:
-        replace_bytes(path, as_png(FIGURES[path.stem], results))
+        replace_bytes(path, as_png(drawn[path.stem], results))
     replace_bytes(page, page_html(results, bert_base_growth=bert_base_growth).encode())
     return (*tables, summary, *figures, page)

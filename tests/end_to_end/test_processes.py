@@ -101,7 +101,9 @@ def test_an_interrupted_run_with_a_numbered_name_is_resumed_under_it(
     assert stored_statuses() == {"tiny-houlsby-quick": "finished", "tiny-houlsby-quick-2": "interrupted"}
 
 
-def leaving_it_at_that(stream: TaskStream, learner: Learner, ledger: Ledger, display: Display) -> RunResults:
+def leaving_it_at_that(
+    stream: TaskStream, learner: Learner, ledger: Ledger, display: Display, learn: object
+) -> RunResults:
     """A loop that learns nothing more."""
     results = load_results(ledger)
     display.run_started(results)

@@ -1,14 +1,16 @@
 """compare.md: the table of methods, its notes, the figures and what the numbers mean."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from stream.method_table import MethodTable
 from stream.reports.methods.definitions import DEFINITIONS, lead_of
 from stream.reports.methods.figures import CAPTIONS
 from stream.reports.methods.layout import Grid, GridCell, GridRow
+from stream.reports.seeds import seed_markdown
+from stream.seeds import SeedRow
 
 
-def methods_markdown(table: MethodTable, grid: Grid) -> str:
+def methods_markdown(table: MethodTable, grid: Grid, seeds: Sequence[SeedRow] = ()) -> str:
     """Return the document; the best of each row among our runs is bold."""
     lines = [
         "# Methods side by side",
@@ -20,6 +22,7 @@ def methods_markdown(table: MethodTable, grid: Grid) -> str:
         *(f"- {_escaped(note)}" for note in table.notes),
         "",
         *(line for name, caption in CAPTIONS.items() for line in (f"![{caption}]({name}.png)", "")),
+        *seed_markdown(seeds),
         "## Definitions",
         "",
         *(f"- **{fact.title}**: {fact.text}" for fact in DEFINITIONS),

@@ -1,5 +1,7 @@
 """compare.html: the whole comparison in one file that loads nothing from anywhere."""
 
+from collections.abc import Sequence
+
 from markupsafe import Markup
 
 from stream.method_table import MethodTable
@@ -8,9 +10,11 @@ from stream.reports.methods.figures import CAPTIONS, FIGURES
 from stream.reports.methods.layout import Grid
 from stream.reports.page import page_environment
 from stream.reports.render import as_svg
+from stream.reports.seeds import SEED_TITLES, seed_cells, seed_notes
+from stream.seeds import SeedRow
 
 
-def methods_html(table: MethodTable, grid: Grid) -> str:
+def methods_html(table: MethodTable, grid: Grid, seeds: Sequence[SeedRow] = ()) -> str:
     """Return the page as text; figures are inline SVG in the reader's light or dark colours."""
     return (
         page_environment()
@@ -23,6 +27,9 @@ def methods_html(table: MethodTable, grid: Grid) -> str:
             # The SVG is made here from numbers and escaped names, so it goes into the page as it is.
             figures=[(Markup(as_svg(draw, table, name)), CAPTIONS[name]) for name, draw in FIGURES.items()],
             definitions=DEFINITIONS,
+            seed_titles=SEED_TITLES,
+            seeds=[seed_cells(row) for row in seeds],
+            seed_notes=tuple(seed_notes(seeds)) if seeds else (),
             tone="bad" if any(column.proof == "failed" for column in table.columns) else "blue",
         )
     )

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from stream.method_table import MethodTable
+from stream.reports.candidates import write_candidates
 from stream.reports.files import make_folder, replace_bytes
 from stream.reports.methods.figures import FIGURES
 from stream.reports.methods.layout import grid_of
@@ -10,23 +11,31 @@ from stream.reports.methods.markdown import methods_markdown
 from stream.reports.methods.page import methods_html
 from stream.reports.methods.tables import write_long, write_wide
 from stream.reports.render import as_png
+from stream.reports.seeds import write_seeds
+from stream.seeds import seed_rows
 
 
 def write_method_reports(table: MethodTable, out: Path) -> tuple[Path, ...]:
     """Write both CSV files, compare.md, figures and compare.html into `out`; return their paths.
 
-    The set of files is always the same; those of an earlier comparison are replaced.
+    Files of an earlier comparison are replaced. Where configurations were run with several seeds there is
+    seeds.csv too, and candidates.csv where settings were chosen.
 
     Raises:
         UserError: the folder cannot be made or written.
     """
     make_folder(out)
     grid = grid_of(table)
-    tables = (write_long(table, out / "compare.csv"), write_wide(grid, out / "compare_table.csv"))
+    tables = [write_long(table, out / "compare.csv"), write_wide(grid, out / "compare_table.csv")]
+    runs = [column.results for column in table.columns]
+    seeds = seed_rows(runs)
+    tables += [write_seeds(seeds, out / "seeds.csv")] if seeds else []
+    if any(results.trials for results in runs):
+        tables += [write_candidates(runs, out / "candidates.csv")]
     document, page = out / "compare.md", out / "compare.html"
-    replace_bytes(document, methods_markdown(table, grid).encode())
+    replace_bytes(document, methods_markdown(table, grid, seeds).encode())
     figures = tuple(out / f"{name}.png" for name in FIGURES)
     for path in figures:
         replace_bytes(path, as_png(FIGURES[path.stem], table))
-    replace_bytes(page, methods_html(table, grid).encode())
+    replace_bytes(page, methods_html(table, grid, seeds).encode())
     return (*tables, document, *figures, page)
