@@ -1,18 +1,21 @@
-"""`python -m benchmarks train|reevaluate|ledger|equivalence|growth`: measure, print and keep the result."""
+"""`python -m benchmarks NAME`: measure, print and keep the result; `NAME --help` shows its options."""
 
-import argparse
 import sys
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 from benchmarks.equivalence import check_equivalence
 from benchmarks.growth import measure_growth
 from benchmarks.ledger import measure_ledger
+from benchmarks.peers.comparison import PeersOptions, measure_peers
 from benchmarks.reevaluate import measure_reevaluation
 from benchmarks.result import Result, keep
 from benchmarks.train import measure_training
+from db import LedgerError
 from stream.errors import StreamError
+from tasks import TaskError
 
 BENCHMARKS: dict[str, Callable[[Namespace], Result]] = {
     "train": lambda options: measure_training(options.repeats),
@@ -20,24 +23,60 @@ BENCHMARKS: dict[str, Callable[[Namespace], Result]] = {
     "ledger": lambda options: measure_ledger(options.repeats),
     "equivalence": lambda options: check_equivalence(options.folder),
     "growth": lambda options: measure_growth(options.tasks),
+    "peers": lambda options: measure_peers(_peers_options(options)),
 }
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    names = parser.add_subparsers(dest="name", required=True, metavar="NAME", help=", ".join(BENCHMARKS))
+    parsers = {name: names.add_parser(name) for name in BENCHMARKS}
+    for name in ("train", "reevaluate", "ledger", "peers"):
+        repeats = 3 if name == "peers" else 5
+        parsers[name].add_argument(
+            "--repeats",
+            type=int,
+            default=repeats,
+            help=f"interleaved repeats; the median is reported ({repeats})",
+        )
+    for name in ("equivalence", "peers"):
+        parsers[name].add_argument(
+            "--folder", type=Path, help="where other libraries' environments are kept (the user's cache)"
+        )
+    parsers["growth"].add_argument("--tasks", type=int, default=1000, help="length of the stream (1000)")
+    _add_peers(parsers["peers"])
+    return parser
+
+
+def _add_peers(parser: ArgumentParser) -> None:
+    default = PeersOptions()
+    parser.add_argument("--steps", type=int, help=f"optimiser steps of a training ({default.steps})")
+    parser.add_argument("--seeds", type=int, help=f"seeds whose accuracies are reported ({default.seeds})")
+    parser.add_argument("--threads", type=int, help="threads of every side (as many as torch takes)")
+    parser.add_argument("--tasks", type=_names, help=f"tasks that are trained ({','.join(default.tasks)})")
+    parser.add_argument("--stream", type=_names, help="tasks that are re-evaluated (all of additional17)")
+    parser.add_argument(
+        "--data-home", type=Path, help="folder of the real files (STREAM_DATA); otherwise tasks are simulated"
+    )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for name in text.split(",") if name)
+
+
+def _peers_options(options: Namespace) -> PeersOptions:
+    given = {field.name: getattr(options, field.name) for field in fields(PeersOptions)}
+    return PeersOptions(**{name: value for name, value in given.items() if value is not None})
 
 
 def main() -> int:
     """Run one benchmark; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("name", choices=list(BENCHMARKS))
-    parser.add_argument("--repeats", type=int, default=5, help="interleaved repeats; the median is reported")
-    parser.add_argument(
-        "--folder", type=Path, help="equivalence: where other libraries' environments are kept"
-    )
-    parser.add_argument("--tasks", type=int, default=1000, help="growth: length of the stream")
-    options = parser.parse_args()
+    options = _parser().parse_args()
     try:
         result = BENCHMARKS[options.name](options)
-    except StreamError as error:
+    except (StreamError, TaskError, LedgerError) as error:
         print(error, file=sys.stderr)
-        return error.exit_code
+        return error.exit_code if isinstance(error, StreamError) else 2
     print(result.text())
     print(f"kept in {keep(options.name, result)}")
     return 1 if result.failures else 0

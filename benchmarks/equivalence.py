@@ -1,7 +1,7 @@
 """The methods against other libraries: the same tensors in both, logits and gradients side by side.
 
 LoRA is compared with PEFT, bottleneck adapters and prefixes with the `adapters` library, on MiniLM and on a
-small random BERT, in float32. Each library runs in an environment of its own (`equivalence_environment.py`).
+small random BERT, in float32. Each library runs in an environment of its own (`environments.py`).
 """
 
 import json
@@ -21,8 +21,8 @@ from torch import Tensor
 from transformers.utils import logging
 
 from benchmarks import equivalence_peer
+from benchmarks.environments import default_folder, library_python
 from benchmarks.equivalence_cases import CASES, REDUCTION, Case, their_name
-from benchmarks.equivalence_environment import default_folder, library_python
 from benchmarks.equivalence_material import (
     LENGTH,
     NUM_ROWS,

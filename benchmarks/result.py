@@ -37,15 +37,18 @@ class Result:
     setting: Mapping[str, Any]
     failures: tuple[str, ...] = ()
     """What broke a bound; then the exit code is 1."""
+    tables: tuple[str, ...] = ()
+    """The figures that matter as Markdown tables; printed, and kept beside the JSON."""
 
     def text(self) -> str:
-        """Aligned lines: median, lowest and highest of each figure, and what failed."""
+        """Aligned lines: median, lowest and highest of each figure; tables; what failed."""
         width = max(len(figure.name) for figure in self.figures)
         lines = [self.title]
         for figure in self.figures:
             low, high = min(figure.values), max(figure.values)
             spread = f"  ({_shown(low)} to {_shown(high)})" if len(figure.values) > 1 else ""
             lines.append(f"  {figure.name.ljust(width)}  {_shown(figure.median):>12} {figure.unit}{spread}")
+        lines += [line for table in self.tables for line in ("", table)]
         return "\n".join(lines + [f"FAILED: {failure}" for failure in self.failures])
 
 
@@ -71,6 +74,9 @@ def keep(name: str, result: Result) -> Path:
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    if result.tables:
+        page = "\n\n".join([f"{result.title}, {content['date']}", *result.tables])
+        path.with_suffix(".md").write_text(page + "\n", encoding="utf-8")
     return path
 
 

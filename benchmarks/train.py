@@ -8,22 +8,17 @@ import torch
 import torch.nn.functional as F
 
 from benchmarks.material import simulated_tokens
+from benchmarks.own_training import one_epoch
 from benchmarks.plain_peer import PlainPeer
 from benchmarks.result import Figure, Result, interleaved, ratios
 from stream.learning.batching import epoch_batches
-from stream.learning.checkpoints import NoCheckpoints
 from stream.learning.encoding import TokenSet
-from stream.learning.job import TaskData, TrainingJob
-from stream.learning.recipe import Recipe
-from stream.learning.training import Observer, train
 from stream.model.backbone import MINILM, Backbone, load_backbone
 from stream.model.bottleneck import default_adapter_size, houlsby
-from stream.model.methods import fresh_parameters
 from stream.model.precision import choose_device, choose_dtype
 
 BATCH_SIZE = 32
 NUM_LABELS = 3
-_SILENT = Observer(progressed=lambda _: None, epoch_finished=lambda _: None, restarted=print)
 
 
 def measure_training(repeats: int) -> Result:
@@ -60,22 +55,9 @@ def _figures(label: str, backbone: Backbone, all_tokens: TokenSet, size: int, re
 
 
 def _ours(backbone: Backbone, tokens: TokenSet, size: int) -> float:
-    sites = houlsby(size).sites(backbone.architecture, NUM_LABELS)
-    few = tokens.labels[:2]
-    valid = TokenSet(
-        ids=tokens.ids[: tokens.offsets[2]], offsets=tokens.offsets[:3], second=tokens.second[:2], labels=few
+    return _speed(
+        tokens, one_epoch(backbone, houlsby(size), tokens, num_labels=NUM_LABELS, batch_size=BATCH_SIZE)
     )
-    job = TrainingJob(
-        backbone=backbone,
-        sites=sites,
-        start=fresh_parameters(sites, backbone, {}, 0),
-        data=[TaskData(train=tokens, valid=valid, num_epochs=1)],
-        recipe=Recipe(batch_size=BATCH_SIZE),
-        seed=0,
-        recipe_sha256="",
-        position=0,
-    )
-    return _speed(tokens, lambda: train(job, NoCheckpoints(), _SILENT))
 
 
 def _plain(tokens: TokenSet, size: int, dtype: torch.dtype) -> float:

@@ -1,4 +1,4 @@
-"""Environments of the libraries that the methods are compared with, made once and kept.
+"""Environments of other libraries that this project is compared with, made once and kept.
 
 Each library gets an environment of its own: `adapters` needs an older transformers than this project, and
 neither is worth a dependency. torch and numpy are those of this environment, so that they are no difference.
@@ -14,6 +14,9 @@ import platformdirs
 
 from stream.errors import UserError
 
+LIBRARIES = ("adapters", "peft")
+"""Libraries that have an environment."""
+
 
 def _installed(package: str) -> str:
     return f"{package}=={version(package).partition('+')[0]}"
@@ -21,15 +24,15 @@ def _installed(package: str) -> str:
 
 def requirements(library: str) -> tuple[str, ...]:
     """What is installed beside pip in the environment of `peft` or `adapters`, versions pinned."""
-    same = (_installed("torch"), _installed("numpy"))
+    same = ("accelerate==1.15.0", _installed("torch"), _installed("numpy"))
     if library == "peft":
-        return ("peft==0.21.2", "accelerate==1.15.0", _installed("transformers"), *same)
+        return ("peft==0.21.2", _installed("transformers"), *same)
     return ("adapters==1.3.0", "transformers==4.57.6", *same)
 
 
 def default_folder() -> Path:
     """Where the environments are kept unless another folder is named."""
-    return Path(platformdirs.user_cache_dir("task-stream", appauthor=False)) / "equivalence"
+    return Path(platformdirs.user_cache_dir("task-stream", appauthor=False)) / "libraries"
 
 
 def library_python(library: str, folder: Path) -> Path:
