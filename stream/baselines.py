@@ -74,7 +74,7 @@ def _train_jointly(
 ) -> None:
     """Learn all tasks and commit them; the first one, which holds the body, last."""
     num_train = sum(len(arrival.task.train) for arrival in arrivals)
-    num_labels = sum(len(arrival.task.labels) for arrival in arrivals)
+    num_labels = sum(arrival.task.num_classes for arrival in arrivals)
     first = arrivals[0]
     display.arrival_started(0, first.name, first.task.data.value, num_train, num_labels)
     prepared = [learner.prepare(arrival.task) for arrival in arrivals]
@@ -122,7 +122,7 @@ def learn_separately(stream: TaskStream, learner: Learner, ledger: Ledger, displ
 
 def _search(arrival: Arrival, learner: Learner, ledger: Ledger, display: Display) -> None:
     task, position = arrival.task, arrival.position
-    display.arrival_started(position, task.name, task.data.value, len(task.train), len(task.labels))
+    display.arrival_started(position, task.name, task.data.value, len(task.train), task.num_classes)
     ledger.record_task(task_record(arrival, 0.0))
     if not ledger.has_parameters(position):
         found = search_pipelines(task, budget=SEARCH_BUDGET, seed=arrival.seed)

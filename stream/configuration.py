@@ -144,7 +144,7 @@ def recipe_for(preset: Preset, overrides: Overrides, method: str = "houlsby") ->
     rate = method_named(method, adapter_size=1).learning_rate
     recipe = asdict(_RECIPES[preset]) | {"learning_rate": rate}
     names = ("num_epochs", "batch_size", "learning_rate", "max_length")
-    chosen = {name: getattr(overrides, name) for name in names}
+    chosen = {name: getattr(overrides, name) for name in names} | {"span_max_length": overrides.max_length}
     return Recipe(**{**recipe, **{name: value for name, value in chosen.items() if value is not None}})
 
 

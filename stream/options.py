@@ -61,7 +61,9 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
         default="on",
         help="stop weaker candidates of a choice early; default: on",
     )
-    how.add_argument("--max-length", type=int, help="tokens of a text; default: 128")
+    how.add_argument(
+        "--max-length", type=int, help="tokens of a text; default: 128, for windows of span tasks 384"
+    )
     how.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
 
 

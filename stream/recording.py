@@ -193,7 +193,7 @@ def _parameters_record(
 def begin_arrival(arrival: Arrival, learner: Learner, ledger: Ledger, display: Display) -> PreparedTask:
     """Announce a task, tokenise it and record it with its test splits."""
     task = arrival.task
-    display.arrival_started(arrival.position, task.name, task.data.value, len(task.train), len(task.labels))
+    display.arrival_started(arrival.position, task.name, task.data.value, len(task.train), task.num_classes)
     prepared = learner.prepare(task)
     ledger.record_task(task_record(arrival, prepared.truncated_fraction))
     record_test_sets(arrival.position, prepared.tests, ledger)

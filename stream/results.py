@@ -27,7 +27,7 @@ from stream.coverage import coverage_of
 from stream.growth import GrowthCurve, StoredTask, growth_curve
 from stream.metrics import AccuracyMatrix
 from stream.trials import winners_of
-from tasks.task import MAIN_SPLIT
+from tasks.task import CLASSIFYING, MAIN_SPLIT
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +43,9 @@ class TaskResult:
     num_valid: int
     num_test: int
     num_labels: int
+    """Names of classes; of a span task the outputs of its head."""
+    num_classes: int
+    """0 for kinds of task that have none."""
     truncated_fraction: float
     metric: str
     test: float | None
@@ -180,6 +183,11 @@ def _first_after(run: RunRecord, position: int) -> int:
     return len(run.task_names) - 1 if run.regime is Regime.JOINT else position
 
 
+def num_classes(task: TaskRecord) -> int:
+    """Classes to choose from; 0 for kinds of task that have none."""
+    return len(task.labels) if task.kind in CLASSIFYING else 0
+
+
 def stored_tasks(
     tasks: Sequence[TaskRecord], parameters: Sequence[ParametersRecord]
 ) -> Mapping[int, StoredTask]:
@@ -214,6 +222,7 @@ def task_result(
         num_valid=task.num_valid,
         num_test=task.num_test,
         num_labels=len(task.labels),
+        num_classes=num_classes(task),
         truncated_fraction=task.truncated_fraction,
         metric=task.metric,
         test=main.value if main else None,

@@ -46,6 +46,7 @@ class TaskServer:
     def __init__(self, learner: Learner, ledger: Ledger, *, max_bytes: int = RESIDENT_BYTES) -> None:
         self._learner = learner
         self._ledger = ledger
+        self._max_bytes = max_bytes
         self._scorings: dict[int, Scoring] = {}
         self._sets: Resident[EvaluationSet] = Resident(max_bytes, lambda kept: kept.num_bytes)
         self._encoders: Resident[_Served] = Resident(max_bytes, lambda kept: kept.num_bytes)
@@ -64,7 +65,8 @@ class TaskServer:
         scoring = self._scoring(on)
         laid_out = self._sets.get(tests.sha256, lambda: self._laid_out(tests, scoring.objective))
         served = self._served(own, after)
-        below = self._below(served, laid_out, tests.sha256, after) if served.level else None
+        level = served.level if scoring.objective.pools else min(served.level, len(served.encoder.layers))
+        below = self._below(served.encoder, laid_out, (tests.sha256, level), after) if level else None
         evaluation = evaluate_set(served.encoder, laid_out, scoring=scoring, below=below)
         return evaluation, laid_out.plan
 
@@ -106,12 +108,18 @@ class TaskServer:
             self._shared = newest.sha256, TaskParameters(placed)
         return self._shared[1]
 
-    def _below(self, served: _Served, laid_out: EvaluationSet, tests_sha256: str, after: int) -> FrozenStates:
+    def _below(
+        self, encoder: Encoder, laid_out: EvaluationSet, key: tuple[str, int], after: int
+    ) -> FrozenStates | None:
+        """The states under a key of test set and level; None where those of every token are too many."""
+        architecture, level = encoder.architecture, key[1]
+        if level <= architecture.num_layers:
+            num_tokens = sum(rows * length for rows, length in laid_out.plan.shapes)
+            num_bytes = num_tokens * architecture.hidden_size * self._learner.backbone.dtype.itemsize
+            if num_bytes > self._max_bytes:
+                return None
         self._verify_backbone(after)
-        return self._states.get(
-            (tests_sha256, served.level),
-            lambda: frozen_states(served.encoder, laid_out.batches, served.level),
-        )
+        return self._states.get(key, lambda: frozen_states(encoder, laid_out.batches, level))
 
     def _verify_backbone(self, after: int) -> None:
         """Forget all frozen states if the backbone's tensors are no longer those they were made from.

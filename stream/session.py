@@ -1,6 +1,6 @@
 """From a configuration to a finished run: wires suite, backbone, learner, ledger and display together."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -34,6 +34,8 @@ from stream.scheduler import Order, TaskStream, order_names
 from stream.simulator import Learn, learn_arrival, simulate
 from stream.trials import winners_of
 from tasks import Suite, Task, TaskCard, availability, load_task, open_suite
+from tasks.task import CLASSIFYING
+from tasks.windows import SPAN_LENGTH
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,6 +61,7 @@ def run_session(configuration: RunConfiguration, place: Place, display: Display)
     """
     suite = chosen_suite(configuration)
     check_metrics(suite)
+    check_kinds(suite, configuration.method)
     for card in suite.cards:
         availability(card, place.data_home, configuration.data)  # missing data is said before anything starts
     with Database.open(place.database) as database:
@@ -95,6 +98,22 @@ def check_metrics(suite: Suite) -> None:
     """
     for card in suite.cards:
         objectives.check_metrics(card.name, card.kind, (card.metric, *card.secondary))
+
+
+def check_kinds(suite: Suite, method: str) -> None:
+    """Every task is of a kind that the method can learn.
+
+    Raises:
+        UserError: one is not, or there is no such method.
+    """
+    if method_named(method, adapter_size=1).regime is not Regime.SEPARATE:
+        return
+    for card in suite.cards:
+        if card.kind not in CLASSIFYING:
+            raise UserError(
+                f"{method} searches classifiers, but task '{card.name}' is a {card.kind}; "
+                "leave it out with --tasks, or choose another method."
+            )
 
 
 def make_method(configuration: RunConfiguration, architecture: Architecture) -> Method:
@@ -189,8 +208,7 @@ def _ledger(
     new = _new_run(name, configuration, learner, stream)
     if stored is None:
         return database.create_run(new)
-    # Runs from before there was a choice evaluated everything again.
-    changed = difference({"reevaluate": FULL, **stored.configuration}, new.configuration)
+    changed = difference(_with_added(stored.configuration), new.configuration)
     if stored.backbone_sha256 != new.backbone_sha256:
         changed["backbone_sha256"] = (stored.backbone_sha256, new.backbone_sha256)
     if changed:
@@ -198,6 +216,15 @@ def _ledger(
     ledger = database.ledger(name)
     ledger.set_status(RunStatus.RUNNING)
     return ledger
+
+
+def _with_added(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored configuration with the settings that came since, as they were when there was no choice.
+
+    Runs from before then evaluated everything again.
+    """
+    recipe = {"span_max_length": SPAN_LENGTH, **configuration.get("recipe", {})}
+    return {"reevaluate": FULL, **configuration, "recipe": recipe}
 
 
 def _new_run(name: str, configuration: RunConfiguration, learner: Learner, stream: TaskStream) -> NewRun:

@@ -10,7 +10,7 @@ from stream.errors import RunInterrupted
 from stream.model.backbone import load_backbone
 from stream.model.precision import choose_device, choose_dtype
 from stream.results import RunResults
-from stream.session import Place, make_method, run_session
+from stream.session import Place, check_kinds, chosen_suite, make_method, run_session
 
 
 def run_sessions(
@@ -69,10 +69,11 @@ def named_runs(
 
 
 def _check_methods(configurations: Sequence[RunConfiguration], place: Place) -> None:
-    """A method that the backbone cannot have is said before the first run starts."""
+    """A method that the backbone or a task cannot have is said before the first run starts."""
     device = choose_device(place.device)
     backbone = load_backbone(configurations[0].backbone, device=device, dtype=choose_dtype(device))
     for configuration in configurations:
+        check_kinds(chosen_suite(configuration), configuration.method)
         make_method(configuration, backbone.architecture)
 
 

@@ -177,6 +177,8 @@ def in_time(cells: Iterable[Cell], seconds: float) -> Iterator[list[Cell]]:
             if time.monotonic() - since >= seconds:
                 yield waiting
                 waiting, since = [], time.monotonic()
+    except GeneratorExit:  # whoever takes the cells has ended; there is nobody to give any more to
+        raise
     except BaseException:
         if waiting:
             yield waiting

@@ -23,7 +23,7 @@ from stream.display import DisplayKind, open_display, print_picture
 from stream.display.protocol import ChoosingProgress, Display
 from stream.errors import UserError
 from stream.growth import GrowthCounter, StoredTask
-from stream.results import load_results, stored_tasks, task_result
+from stream.results import load_results, num_classes, stored_tasks, task_result
 from stream.selection.halving import rungs
 from stream.trials import labels_of, score_after
 
@@ -76,7 +76,7 @@ class Follower:
             return False
         if not self.announced:
             self.display.arrival_started(
-                task.position, task.name, task.data, task.num_train, len(task.labels)
+                task.position, task.name, task.data, task.num_train, num_classes(task)
             )
             self.announced = True
         candidate = candidate_in_training(self.ledger, self.position)

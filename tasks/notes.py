@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from tasks.card import TaskCard
 from tasks.splits import Examples
-from tasks.task import TaskKind
+from tasks.task import CLASSIFYING
 
 MAX_NAMES = 5
 """Class names listed in one note."""
@@ -61,7 +61,7 @@ def split_notes(card: TaskCard, splits: Mapping[str, Examples]) -> tuple[str, ..
     trained = set(splits["train"].labels)
     unseen = sorted({label for examples in splits.values() for label in examples.labels} - trained)
     notes = []
-    if unseen and card.kind is not TaskKind.REGRESSION:
+    if unseen and card.kind in CLASSIFYING:
         notes.append(f"classes too rare to occur in the training split: {_listed(unseen)}")
     made = [split for split in ("valid", "test") if split not in card.given]
     if made and len(card.given) > 1:

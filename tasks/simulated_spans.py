@@ -12,10 +12,8 @@ import numpy as np
 from jaxtyping import Int64
 
 from tasks.card import TaskCard
-from tasks.errors import DataError
 from tasks.fingerprint import task_fingerprint
-from tasks.simulated import DEFAULT_MEAN_CHARS, text_lengths, word_list
-from tasks.splits import paper_sizes
+from tasks.simulated import DEFAULT_MEAN_CHARS, split_sizes, text_lengths, word_list
 from tasks.task import SPAN_LABELS, DataStatus, GoldAnswers, Limits, Split, Task, TaskKind
 from tasks.word_model import random_stream
 
@@ -34,16 +32,14 @@ def simulate_spans(card: TaskCard, *, limits: Limits, seed: int = 0) -> Task:
     Raises:
         DataError: The card does not tell its sizes.
     """
-    if card.num_rows is None or card.num_rows < 10:
-        raise DataError(f"{card.name}: cannot be simulated without num_rows of at least 10; state it")
-    sizes = paper_sizes(card.num_rows)
+    sizes = split_sizes(card)
     mean_chars = card.mean_chars or DEFAULT_MEAN_CHARS
     word_chars = sum(map(len, word_list())) / len(word_list())
     lengths = text_lengths(mean_chars / (word_chars + 1))
     wanted = {
-        "train": (sizes.num_train, limits.max_train),
-        "valid": (sizes.num_valid, limits.max_valid),
-        "test": (sizes.num_test, limits.max_test),
+        "train": (sizes.train, limits.max_train),
+        "valid": (sizes.valid, limits.max_valid),
+        "test": (sizes.test, limits.max_test),
     }
     splits = {
         name: _draw_split((seed, card.name, name), size if cap is None else min(size, cap), lengths)
@@ -60,6 +56,9 @@ def simulate_spans(card: TaskCard, *, limits: Limits, seed: int = 0) -> Task:
         fingerprint=task_fingerprint(card.name, SPAN_LABELS, tuple(splits.values())),
         kind=TaskKind.SPAN,
         metric=card.metric,
+        secondary=card.secondary,
+        overrides=card.overrides,
+        published=card.published,
         notes=(
             "simulated stand-in: random words with facts among them, not the real data",
             "every question can be answered exactly by a rule, so the best reachable score is 1",

@@ -11,6 +11,7 @@ from dataclasses import replace
 from tasks.card import TaskCard
 from tasks.fingerprint import task_fingerprint
 from tasks.simulated import simulate_task
+from tasks.simulated_spans import simulate_spans
 from tasks.task import Limits, Split, Task, TaskKind
 
 NUM_LEVELS = 6
@@ -24,6 +25,8 @@ def stand_in(card: TaskCard, *, limits: Limits, seed: int) -> Task:
     Raises:
         DataError: The card tells neither classes nor sizes.
     """
+    if card.kind is TaskKind.SPAN:
+        return simulate_spans(card, limits=limits, seed=seed)
     is_regression = card.kind is TaskKind.REGRESSION
     shape = _with_levels(card) if is_regression else card
     task = simulate_task(shape, limits=limits, seed=seed, further_tests=tuple(card.tests))

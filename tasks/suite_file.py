@@ -27,8 +27,8 @@ SUFFIXES = {
 """Format of a file whose card does not state one."""
 SQUAD_TEXT, SQUAD_LABEL = ("question", "context"), "answers"
 """What the segments and answers of the SQuAD layout are called."""
-SPAN_METRIC = "squad_f1"
-"""Metric of a span task whose card names none."""
+SPAN_METRICS = ("squad_f1", "squad_exact_match")
+"""Metrics of a span task whose card names none, the main one first."""
 NOT_FOR_SQUAD = (
     "text", "label", "hub", "encoding", "undecodable", "quoting", "separator", "columns", "label_rule",
     "drop", "map", "num_labels", "class_counts",
@@ -251,7 +251,8 @@ def _fill_squad(values: dict[str, Any], *, where: Where) -> None:
         if key in values:
             raise where.error(f"'{key}' does not go with format = \"{FileFormat.SQUAD}\"; leave it out", key)
     values.update(text=SQUAD_TEXT, label=SQUAD_LABEL)
-    values.setdefault("metric", SPAN_METRIC)
+    metric = values.setdefault("metric", SPAN_METRICS[0])
+    values.setdefault("secondary", tuple(name for name in SPAN_METRICS if name != metric))
 
 
 def _kind(values: Mapping[str, Any], *, where: Where) -> TaskKind:

@@ -34,6 +34,8 @@ class TaskKind(StrEnum):
     """One text or two, one number."""
 
 
+CLASSIFYING = frozenset({TaskKind.CLASSIFICATION, TaskKind.PAIR})
+"""Kinds whose labels are classes."""
 MAIN_SPLIT = "test"
 """The split whose main metric is R[after, on]."""
 RESERVED_SPLITS = ("train", "valid", MAIN_SPLIT)
@@ -163,6 +165,11 @@ class Task:
     """Best accuracy any classifier can reach, known for simulated tasks only."""
     notes: tuple[str, ...] = ()
     """Short sentences about the data (partial copy, inferred label, differing counts ...)."""
+
+    @property
+    def num_classes(self) -> int:
+        """Classes to choose from; 0 for kinds of task that have none."""
+        return len(self.labels) if self.kind in CLASSIFYING else 0
 
     @property
     def tests(self) -> Mapping[str, Split]:

@@ -32,7 +32,7 @@ from stream.run import main
 from stream.scheduler import TaskStream
 from stream.simulator import Learn, simulate
 from tasks.fingerprint import task_fingerprint
-from tasks.task import DataStatus, Split, Task, TaskKind
+from tasks.task import SPAN_LABELS, DataStatus, GoldAnswers, Split, Task, TaskKind
 from tests.stream.tiny import WORDS
 
 NAMES = ("birds", "clouds", "doors", "engines")
@@ -118,6 +118,46 @@ def scored_task(name: str, *, first: int = 0) -> Task:
         test=scored(task.test),
     )
     return replace(task, fingerprint=task_fingerprint(name, (), [task.train, task.valid, task.test]))
+
+
+def span_task(name: str, *, num_test: int = 12) -> Task:
+    """Questions of one word; the answer is the two words behind it in a context of up to three windows.
+
+    All have two gold answers; 24 train, 8 validate.
+    """
+    drawn = random.Random(name)
+
+    def split(part: str, number: int) -> Split:
+        rows = [_question(drawn, f"{name}-{part}-{i}") for i in range(number)]
+        return Split(
+            texts=[question for question, _, _ in rows],
+            labels=(),
+            pairs=[context for _, context, _ in rows],
+            answers=[golds for _, _, golds in rows],
+        )
+
+    train, valid, test = split("train", 24), split("valid", 8), split("test", num_test)
+    return Task(
+        name=name,
+        title=name.capitalize(),
+        data=DataStatus.REAL,
+        labels=SPAN_LABELS,
+        train=train,
+        valid=valid,
+        test=test,
+        fingerprint=task_fingerprint(name, SPAN_LABELS, [train, valid, test]),
+        kind=TaskKind.SPAN,
+        metric="squad_f1",
+        secondary=("squad_exact_match",),
+    )
+
+
+def _question(drawn: random.Random, identity: str) -> tuple[str, str, GoldAnswers]:
+    words = drawn.sample(WORDS[:70], drawn.choice((6, 12, 60)))
+    asked = drawn.randrange(len(words) - 2)
+    answer, start = " ".join(words[asked + 1 : asked + 3]), 3 * asked + 3
+    golds = GoldAnswers(question_id=identity, texts=(answer, words[asked + 1]), starts=(start, start))
+    return words[asked], " ".join(words), golds
 
 
 def split_task(name: str, *, first: int = 0) -> Task:

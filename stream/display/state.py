@@ -235,7 +235,7 @@ def _unfinished_arrival(state: StreamState, results: RunResults, now: float) -> 
         name=_name_at(state, position),
         data=learned.data if learned else "",
         num_train=learned.num_train if learned else None,
-        num_labels=learned.num_labels if learned else None,
+        num_labels=learned.num_classes if learned else None,
         started_at=now,
         epochs=tuple(epoch for epoch in epochs if epoch.attempt == last_attempt),
     )

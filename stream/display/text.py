@@ -62,8 +62,8 @@ def plural(count: int, noun: str) -> str:
 
 
 def class_words(num_labels: int) -> str:
-    """The number of classes; a regression has none."""
-    return f"{num_labels:,} classes" if num_labels else "scores"
+    """The number of classes; a regression and a span task have none."""
+    return f"{num_labels:,} classes" if num_labels else "no classes"
 
 
 def sparkline(values: Sequence[float | None], width: int) -> str:

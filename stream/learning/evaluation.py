@@ -1,20 +1,22 @@
 """Evaluation under a plan, and the digest that proves two evaluations equal bit for bit.
 
 The digest is SHA-256 over the float32 logits, little-endian, C order [num_examples, num_labels], in example
-order. It is comparable only under one `EvaluationPlan`: the same padded shapes, number format, device,
-instruction set, threads and library versions.
+order; of a span task [num_tokens, 2], over the tokens of all windows in order. It is comparable only under
+one `EvaluationPlan`: the same padded shapes, number format, device, instruction set, threads and library
+versions.
 """
 
 import hashlib
 import json
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -137,7 +139,7 @@ def predict(
     tokens: TokenSet,
     plan: EvaluationPlan,
     objective: Objective = CLASSES,
-) -> Float[Tensor, "examples outputs"]:
+) -> Float[Tensor, "examples ..."]:
     """Float32 outputs of the head on the CPU, in example order."""
     return predict_set(assemble(backbone, parameters), lay_out(tokens, plan, backbone), objective=objective)
 
@@ -149,7 +151,7 @@ def predict_set(
     below: FrozenStates | None = None,
     *,
     objective: Objective = CLASSES,
-) -> Float[Tensor, "examples outputs"]:
+) -> Float[Tensor, "examples ..."]:
     """Float32 outputs on the CPU, in example order; `below` spares the layers that are frozen."""
     if below is None:
         outputs = [objective.outputs(encoder, batch).cpu() for batch in laid_out.batches]
@@ -158,11 +160,20 @@ def predict_set(
             objective.outputs_above(encoder, x, batch, below.level).cpu()
             for x, batch in zip(below.states, laid_out.batches, strict=True)
         ]
-    num_examples = len(laid_out.tokens)  # a single example is followed by its copy
-    in_order = torch.cat(outputs)[:num_examples] if outputs else torch.zeros(0, len(encoder.head.bias))
+    num_rows = len(laid_out.tokens)  # a single example is followed by its copy
+    in_order = _joined(outputs)[:num_rows] if outputs else torch.zeros(0, len(encoder.head.bias))
     result = torch.empty_like(in_order)
     result[laid_out.order] = in_order
     return result
+
+
+def _joined(outputs: Sequence[Tensor]) -> Tensor:
+    """The outputs of all batches; those of tokens are padded to one length, with -inf as at padding."""
+    if outputs[0].ndim == 2:
+        return torch.cat(list(outputs))
+    longest = max(batch.shape[1] for batch in outputs)
+    padded = [F.pad(batch, (0, 0, 0, longest - batch.shape[1]), value=-torch.inf) for batch in outputs]
+    return torch.cat(padded)
 
 
 def evaluate(
@@ -190,7 +201,7 @@ def evaluate_set(
         value=value,
         secondary=secondary,
         num_examples=laid_out.tokens.num_examples,
-        logits_sha256=logits_digest(outputs),
+        logits_sha256=logits_digest(_without_padding(outputs, laid_out.tokens)),
         predictions_sha256=hashlib.sha256(content).hexdigest(),
         predictions=content,
         plan_sha256=laid_out.plan_sha256,
@@ -198,7 +209,14 @@ def evaluate_set(
     )
 
 
-def logits_digest(outputs: Float[Tensor, "examples outputs"]) -> str:
+def _without_padding(outputs: Tensor, tokens: TokenSet) -> Float[Tensor, "rows outputs"]:
+    """Outputs of examples, or of the tokens of all windows: padding has no logits."""
+    if outputs.ndim == 2:
+        return outputs
+    return outputs[torch.arange(outputs.shape[1]) < tokens.lengths.unsqueeze(-1)]
+
+
+def logits_digest(outputs: Float[Tensor, "rows outputs"]) -> str:
     """SHA-256 (hex) over float32 logits, little-endian, C order."""
     return hashlib.sha256(outputs.contiguous().numpy().astype("<f4").tobytes()).hexdigest()
 

@@ -45,8 +45,8 @@ class PreparedTask:
 
     @property
     def truncated_fraction(self) -> float:
-        """Share of the training texts that were cut at the maximal length."""
-        return self.train.num_truncated / len(self.train.tokens)
+        """Share of the training texts that were cut at the maximal length; of questions, see `windows`."""
+        return self.train.num_truncated / self.train.tokens.num_examples
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -95,10 +95,10 @@ class Learner:
         Raises:
             UserError: a metric does not fit the task's classes.
         """
-        scoring = scoring_of(task)
+        scoring, max_length = scoring_of(task), self.max_length(task)
 
         def encoded(split: Split) -> EncodedSplit:
-            return scoring.objective.encode(self.backbone.tokenizer, split, max_length=self.max_length)
+            return scoring.objective.encode(self.backbone.tokenizer, split, max_length=max_length)
 
         return PreparedTask(
             task=task,
@@ -108,10 +108,9 @@ class Learner:
             tests={name: encoded(split).tokens for name, split in task.tests.items()},
         )
 
-    @property
-    def max_length(self) -> int:
-        """Tokens of a text: the recipe's, bounded by the backbone's positions."""
-        return min(self.recipe.max_length, self.backbone.architecture.max_positions)
+    def max_length(self, task: Task) -> int:
+        """Tokens of a text or window: the recipe's for the kind, bounded by the backbone's positions."""
+        return min(self.recipe.for_task(task).max_length, self.backbone.architecture.max_positions)
 
     def sites(self, num_outputs: int) -> tuple[Site, ...]:
         """The stored tensors of a task whose head has that many outputs."""

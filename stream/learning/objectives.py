@@ -17,6 +17,7 @@ from torch import Tensor
 
 from stream.errors import UserError
 from stream.learning.encoding import EncodedSplit, TokenSet, encode_split
+from stream.learning.spans import Spans
 from stream.model.batch import Batch
 from stream.model.dropout import NO_DROPOUT, Dropout
 from stream.model.encoder import Encoder, logits, logits_above
@@ -32,6 +33,10 @@ class Objective(Protocol):
     @property
     def metrics(self) -> Collection[str]:
         """Names of the metrics there are."""
+
+    @property
+    def pools(self) -> bool:
+        """Whether the head reads one pooled vector an example, not every token."""
 
     def num_outputs(self, num_labels: int) -> int:
         """Outputs of the head for a task with that many classes (0 where it has none)."""
@@ -63,6 +68,8 @@ class Objective(Protocol):
 
 class _OneVector:
     """What classes and scores have in common: one output vector per text, from the pooled state."""
+
+    pools = True
 
     def encode(self, tokenizer: Any, split: Split, *, max_length: int) -> EncodedSplit:
         """Tokenise a split."""
@@ -148,9 +155,14 @@ def _num_different(before: bytes, now: bytes, form: str) -> int:
     return int(np.count_nonzero(old != new))
 
 
-CLASSES, SCORES = Classes(), Scores()
+CLASSES, SCORES, SPANS = Classes(), Scores(), Spans()
 OBJECTIVES: Mapping[TaskKind, Objective] = MappingProxyType(
-    {TaskKind.CLASSIFICATION: CLASSES, TaskKind.PAIR: CLASSES, TaskKind.REGRESSION: SCORES}
+    {
+        TaskKind.CLASSIFICATION: CLASSES,
+        TaskKind.PAIR: CLASSES,
+        TaskKind.REGRESSION: SCORES,
+        TaskKind.SPAN: SPANS,
+    }
 )
 """The objective of each kind of task."""
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from tasks.task import PaperColumn, Task
+from tasks.lengths import TEXT_LENGTH
+from tasks.task import PaperColumn, Task, TaskKind
+from tasks.windows import SPAN_LENGTH
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,8 +28,10 @@ class Recipe:
     patience: int | None = None
     """Stop after so many epochs without a better validation metric."""
     batch_size: int = 32
-    max_length: int = 128
+    max_length: int = TEXT_LENGTH
     """Tokens of a text, special tokens included."""
+    span_max_length: int = SPAN_LENGTH
+    """Tokens of a window of a span task, special tokens included."""
     warmup_fraction: float = 0.1
     """Share of the steps with a rising rate (Houlsby et al. 2019, section 3.1)."""
     weight_decay: float = 0.01
@@ -36,9 +40,15 @@ class Recipe:
     """Bound on the global norm of the gradient, as in the paper's code."""
 
     def for_task(self, task: Task) -> "Recipe":
-        """This recipe with what the task's own card says over it."""
+        """This recipe with what the task's kind and its own card say over it."""
         chosen = {name: value for name, value in asdict(task.overrides).items() if value is not None}
-        return replace(self, **chosen)
+        length = self.length_for(task.kind)
+        window = length if task.kind is TaskKind.SPAN else SPAN_LENGTH
+        return replace(self, max_length=length, span_max_length=window, **chosen)
+
+    def length_for(self, kind: TaskKind) -> int:
+        """Tokens of a text, or of a window, of a kind of task."""
+        return self.span_max_length if kind is TaskKind.SPAN else self.max_length
 
     def epochs_for(
         self,
@@ -67,5 +77,8 @@ class Recipe:
 
 def recipe_sha256(recipe: Recipe, **covers: str | int | Mapping[str, Any]) -> str:
     """Identity of a training: data, seed, method, backbone and settings; never position or time."""
-    content = {"recipe": asdict(recipe), **covers}
+    settings = asdict(recipe)
+    if recipe.span_max_length == SPAN_LENGTH:  # identities from before there were windows stay as they are
+        del settings["span_max_length"]
+    content = {"recipe": settings, **covers}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -112,9 +112,7 @@ def token_logits(
 ) -> Float[Tensor, "batch length labels"]:
     """Float32 logits of every token: head over the last hidden state; -inf at padding."""
     packing = pack(batch)
-    states = _last_states(encoder, batch, packing, dropout)
-    found = packing.unpack(F.linear(states.float(), *encoder.head))
-    return found.masked_fill(~packing.inside.unsqueeze(-1), -torch.inf)
+    return _each_token(encoder, _last_states(encoder, batch, packing, dropout), packing)
 
 
 def hidden_states(
@@ -182,6 +180,21 @@ def logits_above(encoder: Encoder, x: Tensor, batch: Batch, level: int) -> Float
         packing = pack(batch)
         x = pool(encoder, through_layers(encoder, x, packing, layers=slice(level, None)), packing)
     return F.linear(x, *encoder.head)
+
+
+def token_logits_above(
+    encoder: Encoder, x: Tensor, batch: Batch, level: int
+) -> Float[Tensor, "batch length labels"]:
+    """The same for every token, by the operations of `token_logits`; `x` may not be pooled."""
+    packing = pack(batch)
+    return _each_token(encoder, through_layers(encoder, x, packing, layers=slice(level, None)), packing)
+
+
+def _each_token(
+    encoder: Encoder, states: Float[Tensor, "tokens hidden"], packing: Packing
+) -> Float[Tensor, "batch length labels"]:
+    found = packing.unpack(F.linear(states.float(), *encoder.head))
+    return found.masked_fill(~packing.inside.unsqueeze(-1), -torch.inf)
 
 
 def pool(

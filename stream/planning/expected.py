@@ -12,12 +12,13 @@ from statistics import NormalDist
 from typing import Any
 
 from stream.errors import UserError
-from stream.learning.encoding import encode_split
+from stream.learning.objectives import OBJECTIVES
 from stream.learning.recipe import Recipe
 from tasks import Availability, DataMode, Limits, Origin, Split, Task, TaskCard, availability, load_task
 from tasks.simulated import LENGTH_SPREAD, split_sizes
 from tasks.splits import SplitSizes, paper_sizes
 from tasks.task import PaperColumn, TaskKind
+from tasks.windows import SPAN_LENGTH
 
 SAMPLE = 2000
 """Training texts of a task whose tokens are counted: the first in hash order, so a random sample."""
@@ -106,6 +107,8 @@ class Survey:
     """Tokens of a text."""
     tokenizer: Any
     """Of the `tokenizers` library; None where there is no vocabulary at hand."""
+    span_max_length: int = SPAN_LENGTH
+    """Tokens of a window of a span task."""
     split_seed: int = 0
 
     def look(self, card: TaskCard) -> SizedTask:
@@ -173,20 +176,27 @@ class Survey:
         """Tokens of a training text, and how they are known."""
         train = sized.task.train
         num_special = 3 if len(card.text) > 1 else 2
+        max_length = self.span_max_length if card.kind is TaskKind.SPAN else self.max_length
         if len(train) and sized.sizes is not None and self.tokenizer is not None:
-            few = Split(
-                texts=train.texts[:SAMPLE],
-                labels=train.labels[:SAMPLE],
-                pairs=None if train.pairs is None else train.pairs[:SAMPLE],
-            )
-            tokens = encode_split(self.tokenizer, few, max_length=self.max_length).tokens
+            few = _first(train)
+            tokens = OBJECTIVES[card.kind].encode(self.tokenizer, few, max_length=max_length).tokens
             source = "all" if len(few) == sized.sizes.num_train else f"{len(few):,}"
             return tokens.num_tokens / len(few), f"tokens of {source} training texts"
         mean_chars = card.mean_chars or (card.paper.mean_chars if card.paper else None)
         if mean_chars is None:
             return None, "unknown: the card states no mean_chars"
-        tokens_per_text = cut_length(mean_chars / CHARS_PER_TOKEN, self.max_length - num_special)
+        tokens_per_text = cut_length(mean_chars / CHARS_PER_TOKEN, max_length - num_special)
         return num_special + tokens_per_text, f"the card's mean_chars at {CHARS_PER_TOKEN} a token"
+
+
+def _first(train: Split) -> Split:
+    """The texts that are measured."""
+    return Split(
+        texts=train.texts[:SAMPLE],
+        labels=train.labels[:SAMPLE],
+        pairs=None if train.pairs is None else train.pairs[:SAMPLE],
+        answers=None if train.answers is None else train.answers[:SAMPLE],
+    )
 
 
 def simulated_sizes(card: TaskCard) -> SplitSizes:

@@ -46,6 +46,7 @@ def make_reports(
         mode=first.data,
         limits=first.limits,
         max_length=min(first.recipe.max_length, backbone.architecture.max_positions),
+        span_max_length=min(first.recipe.span_max_length, backbone.architecture.max_positions),
         tokenizer=backbone.tokenizer,
         split_seed=first.split_seed,
     )

@@ -158,7 +158,7 @@ def task_rows(results: RunResults) -> Iterator[list[Value]]:
     for task in results.tasks:
         yield [
             *(task.position, task.name, task.data, task.num_train, task.num_valid, task.num_test),
-            *(task.num_labels, task.truncated_fraction, task.metric, task.test),
+            *(task.num_classes or None, task.truncated_fraction, task.metric, task.test),
             *(named_values(task.secondary), named_values(task.further_tests), task.valid),
             *(task.best_epoch, task.seconds, task.paper_adapters, task.paper_fine_tuning),
             "; ".join([*_bayes_note(task), *_published_note(task), *task_notes(task)]),
@@ -207,6 +207,8 @@ def task_notes(task: TaskResult) -> Iterator[str]:
         yield f"test empty: {WHY_UNDEFINED if task.is_evaluated else 'not evaluated yet'}"
     if task.valid is None and not task.removed:
         yield f"valid empty: {'not learned yet' if task.best_epoch is None else WHY_UNDEFINED}"
+    if not task.num_classes:
+        yield "num_labels empty: there are no classes"
     if (task.paper_adapters is None or task.paper_fine_tuning is None) and not task.published:
         yield "the paper has no figure for this task"
     yield from task.notes

@@ -21,6 +21,7 @@ GOLDS = st.lists(ANSWERS, min_size=1, max_size=4)
         ("theatre in an anthem", "theatre in anthem"),
         ("U.S. 24–10", "us 24–10"),
         ("the’s", "’s"),
+        ("in–the–box", "in– –box"),
         ("$1,000.50", "100050"),
         ("A. An. The.", ""),
         ("Île-de-France", "îledefrance"),

@@ -79,7 +79,7 @@ def test_training_settings_can_be_set() -> None:
     chosen = Overrides(num_epochs=3, batch_size=16, learning_rate=3e-4, max_length=64)
     standard = recipe_for(Preset.STANDARD, NONE)
     assert recipe_for(Preset.STANDARD, chosen) == replace(
-        standard, num_epochs=3, batch_size=16, learning_rate=3e-4, max_length=64
+        standard, num_epochs=3, batch_size=16, learning_rate=3e-4, max_length=64, span_max_length=64
     )
     assert recipe_for(Preset.STANDARD, Overrides(max_train=1)) == standard
 

@@ -179,7 +179,8 @@ def test_a_squad_file_becomes_a_span_task(tmp_path):
     """The task has the outputs of its head as labels, and validation is one question in nine of training."""
     task = load_task(suite(tmp_path, test=many(5, first=100)))
     assert (task.kind, task.labels, task.data) == (TaskKind.SPAN, SPAN_LABELS, DataStatus.REAL)
-    assert task.metric == "squad_f1"
+    assert (task.metric, task.secondary) == ("squad_f1", ("squad_exact_match",))
+    assert not any("class" in note for note in task.notes)
     assert (len(task.train), len(task.valid), len(task.test)) == (108, 12, 15)
     for question_text, context, golds in zip(
         task.test.texts, task.test.pairs, task.test.answers, strict=True

@@ -22,6 +22,22 @@ def test_windows_worked_by_hand(context, windows):
     assert WindowLayout(max_length=384).num_windows(10, context) == windows
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "held"),
+    [
+        (0, 370, True),
+        (0, 371, False),
+        (242, 371, False),
+        (243, 371, True),
+        (243, 613, True),
+        (243, 614, False),
+    ],
+)
+def test_answers_that_a_window_holds_worked_by_hand(first, last, held):
+    """Windows begin at context tokens 0, 243, 486, ... and hold 371 each."""
+    assert WindowLayout(max_length=384).holds(10, first, last) is held
+
+
 @given(st.integers(16, 40), st.integers(1, 12), st.integers(1, 60), st.data())
 def test_the_layout_is_that_of_the_tokenizer(max_length, question, context, data):
     """Number of windows, and which answers one of them holds, are those of the windows that are made."""

@@ -103,8 +103,8 @@ def test_cut_texts_are_told_as_a_fraction() -> None:
 
 def test_texts_are_no_longer_than_the_backbone_has_positions() -> None:
     """A maximal length beyond the backbone's positions is bounded by them."""
-    assert learner(recipe=replace(RECIPE, max_length=500)).max_length == TINY.max_positions
-    assert learner(recipe=replace(RECIPE, max_length=12)).max_length == 12
+    assert learner(recipe=replace(RECIPE, max_length=500)).max_length(tiny_task()) == TINY.max_positions
+    assert learner(recipe=replace(RECIPE, max_length=12)).max_length(tiny_task()) == 12
 
 
 def test_the_recipes_identity_covers_what_decides_the_bytes() -> None:
