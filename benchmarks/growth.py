@@ -230,7 +230,7 @@ def _result(recorder: _Recorder, num_tasks: int, end_seconds: float) -> Result:
         setting={
             "suite": f"simulated:{num_tasks},{OPTIONS}",
             "data": "simulated",
-            "backbone": "random, 2 layers of 32 units",
+            "backbone": "random, 1 layer of 32 units",
             "re-evaluations": rows,
             "reports": [asdict(report) for report in reports],
         },
