@@ -1,4 +1,4 @@
-"""A BERT of one narrow layer with random weights, for streams so long that forward passes must cost little."""
+"""A BERT of one narrow layer with random weights, for long streams whose forward passes must cost little."""
 
 import shutil
 from pathlib import Path
