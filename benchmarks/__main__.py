@@ -14,6 +14,7 @@ from benchmarks.reevaluate import measure_reevaluation
 from benchmarks.result import Result, keep
 from benchmarks.train import measure_training
 from db import LedgerError
+from stream.coverage import FULL
 from stream.errors import StreamError
 from tasks import TaskError
 
@@ -22,7 +23,7 @@ BENCHMARKS: dict[str, Callable[[Namespace], Result]] = {
     "reevaluate": lambda options: measure_reevaluation(options.repeats),
     "ledger": lambda options: measure_ledger(options.repeats),
     "equivalence": lambda options: check_equivalence(options.folder),
-    "growth": lambda options: measure_growth(options.tasks),
+    "growth": lambda options: measure_growth(options.tasks, options.reevaluate),
     "peers": lambda options: measure_peers(_peers_options(options)),
 }
 
@@ -54,6 +55,7 @@ def _add_peers(parser: ArgumentParser) -> None:
     parser.add_argument("--seeds", type=int, help=f"seeds whose accuracies are reported ({default.seeds})")
     parser.add_argument("--threads", type=int, help="threads of every side (as many as torch takes)")
     parser.add_argument("--tasks", type=_names, help=f"tasks that are trained ({','.join(default.tasks)})")
+    parser.add_argument("--reevaluate", default=FULL, help="growth: full, sample:P or digest")
     parser.add_argument("--stream", type=_names, help="tasks that are re-evaluated (all of additional17)")
     parser.add_argument(
         "--data-home", type=Path, help="folder of the real files (STREAM_DATA); otherwise tasks are simulated"

@@ -25,6 +25,7 @@ from benchmarks.result import RESULTS, Figure, Result
 from benchmarks.tiny_backbone import save_tiny_backbone
 from stream import simulator
 from stream.configuration import Overrides, Preset, RunConfiguration, limits_for, recipe_for
+from stream.coverage import FULL, Coverage, parse_coverage
 from stream.display import QuietDisplay
 from stream.growth import GrowthPoint
 from stream.learning.learner import Learner
@@ -122,7 +123,7 @@ class _Recorder(QuietDisplay):
             self._clock.lap()
 
 
-def measure_growth(num_tasks: int) -> Result:
+def measure_growth(num_tasks: int, reevaluate: str = FULL) -> Result:
     """Run the stream and compare its last tenth of arrivals with its second."""
     torch.set_num_threads(1)
     report_at = sorted({max(num_tasks * share // 10, 1) for share in (1, 2, 5, 10)})
@@ -131,11 +132,11 @@ def measure_growth(num_tasks: int) -> Result:
         clock = _Clock()
         recorder = _Recorder(clock, folder / "runs.db", report_at)
         with _timed_loop(clock):
-            run_session(_configuration(folder, num_tasks), _place(folder), recorder)
+            run_session(_configuration(folder, num_tasks, reevaluate), _place(folder), recorder)
         end, _ = clock.lap()
     _write_points(recorder.points, RESULTS / "growth.csv")
     _draw(recorder, RESULTS / "growth.png")
-    return _result(recorder, num_tasks, end["other"])
+    return _result(recorder, parse_coverage(reevaluate), num_tasks, end["other"])
 
 
 @contextmanager
@@ -147,7 +148,7 @@ def _timed_loop(clock: _Clock) -> Iterator[None]:
         yield
 
 
-def _configuration(folder: Path, num_tasks: int) -> RunConfiguration:
+def _configuration(folder: Path, num_tasks: int, reevaluate: str = FULL) -> RunConfiguration:
     few = Overrides(num_epochs=1, batch_size=20, max_length=32)
     return RunConfiguration(
         suite=f"simulated:{num_tasks},{OPTIONS}",
@@ -162,6 +163,7 @@ def _configuration(folder: Path, num_tasks: int) -> RunConfiguration:
         preset=Preset.QUICK,
         limits=limits_for(Preset.QUICK, few),
         recipe=recipe_for(Preset.QUICK, few),
+        reevaluate=reevaluate,
     )
 
 
@@ -193,7 +195,7 @@ def _report(database: Path, arrivals: int) -> ReportPoint:
     )
 
 
-def _result(recorder: _Recorder, num_tasks: int, end_seconds: float) -> Result:
+def _result(recorder: _Recorder, coverage: Coverage, num_tasks: int, end_seconds: float) -> Result:
     points, reports = recorder.points, recorder.reports
     tenth = max(num_tasks // 10, 1)
     early, late = points[tenth : 2 * tenth] or points[:1], points[-tenth:]
@@ -203,8 +205,8 @@ def _result(recorder: _Recorder, num_tasks: int, end_seconds: float) -> Result:
 
     other, learn = medians(lambda p: p.other_seconds), medians(lambda p: p.learn_seconds)
     memory = medians(lambda p: p.resident_bytes / 1e6)
-    cell = medians(lambda p: p.reevaluate_seconds / p.arrival)
-    rows = num_tasks * (num_tasks + 1) // 2
+    cell = medians(lambda p: p.reevaluate_seconds / len(coverage.due(p.arrival - 1)))
+    rows = sum(len(coverage.due(after)) for after in range(num_tasks))
     figures = [
         *_pair("CPU of an arrival outside training and evaluation", "ms", *(1e3 * s for s in other)),
         *_pair("CPU of an arrival's training", "ms", *(1e3 * s for s in learn)),
@@ -231,6 +233,7 @@ def _result(recorder: _Recorder, num_tasks: int, end_seconds: float) -> Result:
             "suite": f"simulated:{num_tasks},{OPTIONS}",
             "data": "simulated",
             "backbone": "random, 1 layer of 32 units",
+            "reevaluate": coverage.text,
             "re-evaluations": rows,
             "reports": [asdict(report) for report in reports],
         },
