@@ -12,6 +12,7 @@ from benchmarks.ledger import measure_ledger
 from benchmarks.peers.comparison import PeersOptions, measure_peers
 from benchmarks.reevaluate import measure_reevaluation
 from benchmarks.result import Result, keep
+from benchmarks.roofline import measure_roofline
 from benchmarks.train import measure_training
 from db import LedgerError
 from stream.coverage import FULL
@@ -24,6 +25,7 @@ BENCHMARKS: dict[str, Callable[[Namespace], Result]] = {
     "ledger": lambda options: measure_ledger(options.repeats),
     "equivalence": lambda options: check_equivalence(options.folder),
     "growth": lambda options: measure_growth(options.tasks, options.reevaluate),
+    "roofline": lambda options: measure_roofline(options.repeats),
     "peers": lambda options: measure_peers(_peers_options(options)),
 }
 
@@ -32,7 +34,7 @@ def _parser() -> ArgumentParser:
     parser = ArgumentParser(prog="python -m benchmarks", description=__doc__)
     names = parser.add_subparsers(dest="name", required=True, metavar="NAME", help=", ".join(BENCHMARKS))
     parsers = {name: names.add_parser(name) for name in BENCHMARKS}
-    for name in ("train", "reevaluate", "ledger", "peers"):
+    for name in ("train", "reevaluate", "ledger", "roofline", "peers"):
         repeats = 3 if name == "peers" else 5
         parsers[name].add_argument(
             "--repeats",
