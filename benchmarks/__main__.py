@@ -47,6 +47,7 @@ def _parser() -> ArgumentParser:
             "--folder", type=Path, help="where other libraries' environments are kept (the user's cache)"
         )
     parsers["growth"].add_argument("--tasks", type=int, default=1000, help="length of the stream (1000)")
+    parsers["growth"].add_argument("--reevaluate", default=FULL, help="full (default), sample:P or digest")
     _add_peers(parsers["peers"])
     return parser
 
@@ -57,7 +58,6 @@ def _add_peers(parser: ArgumentParser) -> None:
     parser.add_argument("--seeds", type=int, help=f"seeds whose accuracies are reported ({default.seeds})")
     parser.add_argument("--threads", type=int, help="threads of every side (as many as torch takes)")
     parser.add_argument("--tasks", type=_names, help=f"tasks that are trained ({','.join(default.tasks)})")
-    parser.add_argument("--reevaluate", default=FULL, help="growth: full, sample:P or digest")
     parser.add_argument("--stream", type=_names, help="tasks that are re-evaluated (all of additional17)")
     parser.add_argument(
         "--data-home", type=Path, help="folder of the real files (STREAM_DATA); otherwise tasks are simulated"
