@@ -18,6 +18,7 @@ from tasks.homes import resolve_home
 from tasks.inspection import Inspector, SpanReport, TaskReport
 from tasks.lengths import TEXT_LENGTH, LengthSummary, WindowSummary, load_tokenizer, minilm_tokenizer_file
 from tasks.network import Network
+from tasks.score_findings import ScoreReport
 from tasks.sources import DataMode
 from tasks.suite import Suite, open_suite
 from tasks.task import TaskKind
@@ -142,12 +143,13 @@ def _facts(report: TaskReport) -> Iterator[str]:
     if sizes is None or report.characters is None:
         return
     made = f" ({' and '.join(report.made_splits)} split off)" if report.made_splits else ""
+    further = "".join(f", {name} {number:,}" for name, number in (report.further_tests or {}).items())
     yield _fact(
         "rows",
         f"{report.kind}, {report.data}: train {sizes.num_train:,}, valid {sizes.num_valid:,}, "
-        f"test {sizes.num_test:,}{made}",
+        f"test {sizes.num_test:,}{further}{made}",
     )
-    yield from _class_facts(report) if report.spans is None else _span_facts(report.spans)
+    yield from _kind_facts(report)
     yield _fact("characters", _lengths(report.characters))
     tokens = report.tokens
     if tokens is None:
@@ -161,6 +163,23 @@ def _facts(report: TaskReport) -> Iterator[str]:
     yield _fact("tokens", f"{_lengths(tokens.lengths)}; {cut}{_percent(tokens.truncated_fraction)}{measured}")
     if report.spans is not None and report.spans.windows is not None:
         yield _fact("windows", _window_fact(report.spans.windows))
+
+
+def _kind_facts(report: TaskReport) -> Iterator[str]:
+    if report.spans is not None:
+        return _span_facts(report.spans)
+    return _class_facts(report) if report.scores is None else _score_facts(report.scores)
+
+
+def _score_facts(scores: ScoreReport) -> Iterator[str]:
+    yield _fact(
+        "scores",
+        f"{scores.least:g} to {scores.largest:g}, mean {scores.mean:.3g}, standard deviation "
+        f"{scores.deviation:.3g}; {scores.num_different:,} different ones",
+    )
+    yield _fact(
+        "guessing", f"the mean of training is wrong by {scores.error_of_mean:.3g} on test (root mean square)"
+    )
 
 
 def _class_facts(report: TaskReport) -> Iterator[str]:

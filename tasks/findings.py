@@ -53,6 +53,8 @@ def findings_of(rows: SplitRows, *, encoding: str) -> tuple[Finding, ...]:
     """
     if rows.splits["train"].answers is not None:
         return _of_spans(rows, encoding=encoding)
+    if rows.score_range is not None:
+        return _of_scored(rows, encoding=encoding)
     found: Iterable[Finding | None] = (
         *_leakage(rows.splits),
         _conflicts(rows.given),
@@ -78,6 +80,17 @@ def _of_spans(rows: SplitRows, *, encoding: str) -> tuple[Finding, ...]:
         _blank(rows.given),
         *_encodings(rows.given, encoding),
         _small_test(rows.splits["test"]),
+    )
+    return tuple(finding for finding in found if finding is not None)
+
+
+def _of_scored(rows: SplitRows, *, encoding: str) -> tuple[Finding, ...]:
+    """Of the texts of a regression; `score_findings` looks at its scores."""
+    found: Iterable[Finding | None] = (
+        *_leakage(rows.splits),
+        _duplicates(rows.given),
+        _blank(rows.given),
+        *_encodings(rows.given, encoding),
     )
     return tuple(finding for finding in found if finding is not None)
 
@@ -110,10 +123,11 @@ def _leakage(splits: Mapping[str, Examples]) -> Iterator[Finding | None]:
 def _leaked(
     code: str, splits: Mapping[str, Examples], known: Callable[[Key], bool], sentence: str
 ) -> Finding | None:
-    """A finding about the validation and test rows whose text is known from training."""
+    """A finding about the rows of all other splits whose text is known from training."""
     leaked: list[Key] = []
     counted: list[str] = []
-    for split, name in (("valid", "validation"), ("test", "test")):
+    for split in (split for split in splits if split != "train"):
+        name = "validation" if split == "valid" else split
         keys = [splits[split].key(row) for row in range(len(splits[split]))]
         same = [key for key in keys if known(key)]
         if same:

@@ -28,6 +28,7 @@ from tasks.lengths import (
 from tasks.loading import SplitRows, obtain, read_splits
 from tasks.network import Network
 from tasks.notes import BLANK, count_notes
+from tasks.score_findings import ScoreReport, score_findings, score_report
 from tasks.sources import Availability, DataMode
 from tasks.splits import Examples, SplitSizes
 from tasks.task import DataStatus, TaskKind
@@ -62,6 +63,8 @@ class TaskReport:
     origin: str | None = None
     sizes: SplitSizes | None = None
     """Before any cap."""
+    further_tests: dict[str, int] | None = None
+    """Rows of the further test splits."""
     made_splits: tuple[str, ...] = ()
     """Splits that no file was given for, cut off the training rows."""
     class_counts: dict[str, int] | None = None
@@ -72,6 +75,8 @@ class TaskReport:
     tokens: TokenReport | None = None
     spans: "SpanReport | None" = None
     """What only a span task has."""
+    scores: ScoreReport | None = None
+    """What only a regression has."""
     findings: tuple[Finding, ...] = ()
 
 
@@ -117,6 +122,7 @@ class Inspector:
     def _report(self, card: TaskCard, found: Availability, rows: SplitRows) -> TaskReport:
         parts = [rows.splits[split] for split in ("train", "valid", "test")]
         spans = self._spans(rows) if card.kind is TaskKind.SPAN else None
+        scored = card.kind is TaskKind.REGRESSION
         tokens = self._tokens(parts, SPAN_LENGTH if spans else TEXT_LENGTH)
         notes = (*card.notes, *found.notes, *count_notes(card, list(rows.given.values())))
         return TaskReport(
@@ -125,14 +131,17 @@ class Inspector:
             data=found.status,
             origin=found.origin,
             sizes=SplitSizes(num_train=len(parts[0]), num_valid=len(parts[1]), num_test=len(parts[2])),
+            further_tests={name: len(rows.splits[name]) for name in card.tests},
             made_splits=tuple(split for split in ("valid", "test") if split not in card.given),
-            class_counts=None if spans else _class_counts(parts),
-            majority_fraction=None if spans else _majority_fraction(rows),
+            class_counts=None if spans or scored else _class_counts(parts),
+            majority_fraction=None if spans or scored else _majority_fraction(rows),
             characters=summary_of(np.concatenate([character_lengths(part) for part in parts])),
             tokens=tokens,
             spans=spans,
+            scores=score_report(rows.splits) if scored else None,
             findings=(
                 *findings_of(rows, encoding=codecs.lookup(card.encoding).name),
+                *score_findings(rows),
                 *(_cut_answers(spans) if spans else _cut(tokens)),
                 *_noted(notes),
             ),

@@ -223,3 +223,83 @@ def test_a_span_task_is_reported_with_its_windows(tmp_path, capsys):
     (task,) = json.loads(capsys.readouterr().out)["tasks"]
     assert task["spans"]["windows"]["max_length"] == 16
     assert task["class_counts"] is None
+
+
+REGRESSION = ('kind = "regression"', "range = [0, 5]", 'metric = "spearman"')
+
+
+def scored(rows):
+    return [(f"text {number}", 0.5 * (number % 11)) for number in range(rows)]
+
+
+def test_scores_are_told_as_numbers(capsys, make_card, offline):
+    """Ten rows of each score from 0 to 5: range, mean 2.5 and spread, and not a word of classes."""
+    card = make_card(csv_of(scored(110)), *REGRESSION)
+    assert main(["check", str(card.folder / "mine.toml")], network=offline) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "regression, real: train 88, valid 11, test 11 (valid and test split off)" in shown
+    assert "scores 0 to 5, mean 2.5, standard deviation 1.58; 11 different ones" in shown
+    assert "guessing the mean of training is wrong by " in shown
+    assert "! 11 test rows only: a correlation has a standard error of up to 0.32" in shown
+    assert "class" not in shown
+    assert "label" not in shown
+    assert "1 task: 0 errors, 1 warning." in shown
+
+
+@pytest.mark.parametrize(
+    ("rows", "code", "sentence"),
+    [
+        (
+            [("Same text", 1), ("same  text!", 4), ("near", 2), ("Near", 2.5)],
+            "conflicting-scores",
+            "1 text with scores more than 1.25 apart (a quarter of the range), up to case, punctuation and "
+            "spacing, a hint at noise: 2 of 114 rows (1.8 %)",
+        ),
+        ([("text 1", 0.5)], "duplicates", "1 of 111 rows (0.9 %) repeat the text of another row"),
+    ],
+)
+def test_odd_scores_are_found(capsys, make_card, offline, rows, code, sentence):
+    """Nearly equal texts with far apart scores are a hint at noise; close scores are none."""
+    card = make_card(csv_of([*scored(110), *rows]), *REGRESSION)
+    main(["check", str(card.folder / "mine.toml"), "--json"], network=offline)
+    (task,) = json.loads(capsys.readouterr().out)["tasks"]
+    found = {finding["code"]: finding for finding in task["findings"]}
+    assert found[code]["message"].startswith(sentence)
+    if code == "conflicting-scores":
+        assert found[code]["examples"] == ['"Same text": 1, 4']
+    assert (task["class_counts"], task["majority_fraction"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("scores", "sentences"),
+    [
+        ([3.0], ["all 88 scores of train are 3; nothing can be learned", "a correlation is undefined there"]),
+        ([0.0, 5.0], ["no scores but 0 and 5; is it a classification? Then leave out kind and range"]),
+    ],
+)
+def test_scores_without_spread_are_said(capsys, make_card, offline, scores, sentences):
+    """Constant scores leave nothing to learn and no correlation; two values look like classes."""
+    rows = [(f"text {number}", scores[number % len(scores)]) for number in range(110)]
+    card = make_card(csv_of(rows), *REGRESSION)
+    main(["check", str(card.folder / "mine.toml")], network=offline)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert all(sentence in shown for sentence in sentences)
+
+
+@pytest.mark.parametrize("value", ["7", "-0.5", "good"])
+def test_a_score_outside_the_range_is_an_error(capsys, make_card, offline, value):
+    """The value, the column and the range stand in one sentence; exit code 2."""
+    card = make_card(csv_of([*scored(110), ("odd", value)]), *REGRESSION)
+    assert main(["check", str(card.folder / "mine.toml")], network=offline) == 2
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"column 'label' holds '{value}', but a score is a number from 0 to 5" in shown
+
+
+def test_further_test_splits_are_counted_and_searched(capsys, make_card, offline):
+    """Their rows stand beside the others', and a text of training in them is leakage."""
+    card = make_card(csv_of(TEST), 'tests = { other = "other.csv" }')
+    (card.folder / "other.csv").write_text(csv_of([("question 1", "y"), ("new", "x")]))
+    assert main(["check", str(card.folder / "mine.toml")], network=offline) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "test 10, other 2 (valid and test split off)" in shown
+    assert "1 of 2 other rows (50 %) with a text that is also in training" in shown

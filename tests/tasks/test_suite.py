@@ -14,6 +14,7 @@ from tasks import (
     shipped_suites,
     suite_parts,
 )
+from tasks.suite import SHIPPED
 
 NAMES = [
     "20-newsgroups", "airline", "corporate-messaging", "disasters", "economic-news-relevance", "emotion",
@@ -293,3 +294,8 @@ def test_a_suite_file_that_is_not_utf8_is_named(tmp_path):
     path.write_bytes('title = "é"'.encode("latin-1"))
     with pytest.raises(SuiteError, match="is not UTF-8 text"):
         open_suite(str(path))
+
+
+def test_a_shipped_suites_own_file_is_that_suite():
+    """Given by its path it looks for data where its name does, not beside the file."""
+    assert open_suite(str(SHIPPED / "glue.toml")).cards == open_suite("glue").cards
