@@ -37,10 +37,17 @@ Cells = Float[np.ndarray, "rows columns"]
 
 
 def accuracy_figure(results: RunResults) -> Figure:
-    """Draw R[after, on] as a heat map from 0 to 1."""
+    """Draw R[after, on] as a heat map from 0, or the least correlation below it, to 1."""
     cells = triangle(results.matrix.rows)
     title = "Test metric of each task after each arrival"
-    return _heat_map(results, cells, title, colours="cividis", limits=(0.0, 1.0), label="test metric (0-1)")
+    lower, label = _metric_axis(cells)
+    return _heat_map(results, cells, title, colours="cividis", limits=(lower, 1.0), label=label)
+
+
+def _metric_axis(values: Cells) -> tuple[float, str]:
+    """Lower end and label: 0, or the tenth below the least value where a correlation is negative."""
+    lower = float(np.floor(10 * np.nanmin(values, initial=0.0)) / 10)
+    return lower, "test metric (at most 1)" if lower < 0 else "test metric (0-1)"
 
 
 def forgetting_figure(results: RunResults) -> Figure:
@@ -212,7 +219,8 @@ def paper_figure(results: RunResults) -> Figure:
     axes = figure.add_subplot()
     for series in _series(tasks):
         _draw_series(axes, series, size=6.0 if named else 2.5)
-    axes.set(title=_titled(results, title), xlabel="test metric (0-1)", xlim=(0, 1))
+    lower, label = _metric_axis(np.array([[task.test for task in tasks]], dtype=np.float64))
+    axes.set(title=_titled(results, title), xlabel=label, xlim=(lower, 1))
     axes.set_ylabel("" if named else "task, in order of arrival")
     if named:
         axes.set_yticks(range(len(tasks)), [_label(results, task) for task in tasks])

@@ -28,21 +28,39 @@ def summary_markdown(results: RunResults, *, bert_base_growth: float | None) -> 
 
 
 def _task_table(results: RunResults) -> Iterator[str]:
-    titles = ["paper: adapters", "paper: fine-tuning", "at best", "reached share"]
     further = any(task.secondary for task in results.tasks)
-    yield _row(["task", "data", "metric", "test", *(["further metrics"] if further else []), *titles])
-    yield f"|{'---|' * (8 + further)}"
+    paper, simulated = shows_paper(results), shows_limits(results)
+    titles = [
+        *(["further metrics"] if further else []),
+        *(["paper: adapters", "paper: fine-tuning"] if paper else []),
+        *(["at best", "reached share"] if simulated else []),
+    ]
+    yield _row(["task", "data", "metric", "test", *titles])
+    yield f"|{'---|' * (4 + len(titles))}"
     for task in results.tasks:
-        values = (*paper_figures(task), task.bayes_accuracy, task_reached(task))
-        numbers = ["" if value is None else number(value) for value in values]
+        beside = (
+            *(paper_figures(task) if paper else ()),
+            *((task.bayes_accuracy, task_reached(task)) if simulated else ()),
+        )
+        numbers = ["" if value is None else number(value) for value in beside]
         secondary = [secondary_text(task.secondary)] if further else []
         yield _row([task.name, task.data, task.metric, _measured(task.test, task), *secondary, *numbers])
         for split, value in task.further_tests.items():
-            empty = [""] * (len(secondary) + len(numbers))
+            empty = [""] * len(titles)
             yield _row([f"{task.name} ({split})", task.data, task.metric, _measured(value, task), *empty])
     yield ""
     yield from _published_table(results)
     yield from (f"- {names}: {note}" for names, note in grouped_notes(results))
+
+
+def shows_paper(results: RunResults) -> bool:
+    """Return whether some task has figures of the paper beside it; otherwise the columns are left out."""
+    return any(figure is not None for task in results.tasks for figure in paper_figures(task))
+
+
+def shows_limits(results: RunResults) -> bool:
+    """Return whether it is known of some task what can be reached at best."""
+    return any(task.bayes_accuracy is not None for task in results.tasks)
 
 
 def _row(cells: Sequence[str]) -> str:

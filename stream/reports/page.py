@@ -14,7 +14,7 @@ from stream.reports import candidates
 from stream.reports.averages import averages, task_reached
 from stream.reports.candidates import candidates_figure
 from stream.reports.figures import FIGURES
-from stream.reports.markdown import published, secondary_text
+from stream.reports.markdown import published, secondary_text, shows_limits, shows_paper
 from stream.reports.render import as_svg
 from stream.reports.summary import (
     DEFINITIONS,
@@ -59,8 +59,8 @@ def page_html(results: RunResults, *, bert_base_growth: float | None) -> str:
         averages=averages(results),
         published=published(results),
         any_secondary=any(task.secondary for task in results.tasks),
-        any_paper=any(task.paper_adapters is not None for task in results.tasks),
-        any_simulated=any(task.bayes_accuracy is not None for task in results.tasks),
+        any_paper=shows_paper(results),
+        any_simulated=shows_limits(results),
         facts=facts(results, bert_base_growth=bert_base_growth),
         tone=TONES[results.proof.status] if results.proof.num_done else "open",
         points={point.position: point for point in results.growth.points},

@@ -145,8 +145,54 @@ def test_the_summary_holds_the_lines_and_the_tasks() -> None:
     text = summary_markdown(results, bert_base_growth=1.194)
     for line in last_lines(results, bert_base_growth=1.194):
         assert line.split(": ", 1)[1] in text
-    assert "| b | real | accuracy | 0.510 | 0.800 | 0.850 |  |" in text
+    assert "| b | real | accuracy | 0.510 | 0.800 | 0.850 |" in text
     assert "forward transfer" in text
+
+
+def header(results: RunResults) -> str:
+    """Titles of the table of tasks in summary.md."""
+    text = summary_markdown(results, bert_base_growth=None)
+    return next(line for line in text.splitlines() if line.startswith("| task |"))
+
+
+def test_columns_that_no_task_fills_are_left_out() -> None:
+    """Without figures of the paper or simulated tasks the table has no columns for them."""
+    results = made_results()
+    bare = tuple(replace(task, paper_adapters=None, paper_fine_tuning=None) for task in results.tasks)
+    assert header(replace(results, tasks=bare)) == "| task | data | metric | test |"
+    assert header(results) == "| task | data | metric | test | paper: adapters | paper: fine-tuning |"
+    simulated = header(made_results(data=dict.fromkeys("abc", "simulated")))
+    assert simulated == "| task | data | metric | test | at best | reached share |"
+
+
+PUBLISHED = {
+    "about": "LARGE, hidden set",
+    "splits": {"mismatched": {"x": 0.8}, "test": {"x": 0.7, "y": 0.6}},
+}
+
+
+def test_what_others_published_stands_apart() -> None:
+    """A table of its own with what it is about, main split first; an unknown figure is empty there."""
+    results = made_results(("a", "b"))
+    tasks = (replace(results.tasks[0], published=PUBLISHED), results.tasks[1])
+    lines = summary_markdown(replace(results, tasks=tasks), bert_base_growth=None).splitlines()
+    start = lines.index("Published elsewhere, not comparable with this run: LARGE, hidden set.")
+    assert lines[start + 2 : start + 7] == [
+        "| task | x | y |",
+        "|---|---|---|",
+        "| a | 0.700 | 0.600 |",
+        "| a (mismatched) | 0.800 |  |",
+        "",
+    ]
+    assert "0.700" not in "".join(lines[:start])
+
+
+def test_nothing_published_is_shown_of_a_stand_in() -> None:
+    """Figures on real texts say nothing about simulated ones."""
+    results = made_results(("a",), data={"a": "simulated"})
+    tasks = (replace(results.tasks[0], published=PUBLISHED),)
+    text = summary_markdown(replace(results, tasks=tasks), bert_base_growth=None)
+    assert "Published elsewhere" not in text
 
 
 def test_a_note_on_several_tasks_is_written_once() -> None:

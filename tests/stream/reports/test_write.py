@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -7,7 +8,7 @@ import pytest
 
 from stream.errors import UserError
 from stream.reports import write_reports
-from stream.reports.figures import FIGURES, MAX_NAMED_TASKS, accuracy_figure
+from stream.reports.figures import FIGURES, MAX_NAMED_TASKS, accuracy_figure, paper_figure
 from stream.reports.page import page_html
 from stream.reports.render import as_svg
 from tests.stream.made_runs import made_results
@@ -57,6 +58,40 @@ def test_all_files_at_any_stage(tmp_path: Path, num_learned: int) -> None:
     assert all(path.stat().st_size for path in paths)
     for path in paths:
         assert path.suffix != ".png" or path.read_bytes().startswith(PNG_SIGNATURE)
+
+
+def test_the_page_shows_what_others_published_apart() -> None:
+    """report.html has the sentence and the figures after this run's table, and none of a stand-in."""
+    results = made_results(("a", "b"), data={"b": "simulated"})
+    published = {"about": "LARGE, hidden set", "splits": {"test": {"adapters, 64": 0.123}}}
+    tasks = tuple(replace(task, published=published) for task in results.tasks)
+    page = page_html(replace(results, tasks=tasks), bert_base_growth=None)
+    text = " ".join(" ".join(read_page(page).text).split())
+    assert text.count("Published elsewhere, not comparable with this run: LARGE, hidden set.") == 1
+    assert "task adapters, 64 a 0.123" in text
+    assert page.count("0.123") == 1
+
+
+def test_negative_correlations_are_drawn() -> None:
+    """The axes of both figures start below a metric of -0.13; without one they start at 0."""
+    names = ("a", "b")
+    for values, lower in (({(0, 0): -0.13, (1, 0): -0.13}, -0.2), ({}, 0.0)):
+        results = made_results(names, values=values)
+        (axes,) = paper_figure(results).axes
+        assert axes.get_xlim() == pytest.approx((lower, 1.0))
+        image = accuracy_figure(results).axes[0].images[0]
+        assert image.get_clim() == pytest.approx((lower, 1.0))
+
+
+def test_every_row_of_the_tasks_has_every_column() -> None:
+    """Rows of further test splits and averages are as long as the header, whatever columns there are."""
+    for data in ({}, {"b": "simulated"}):
+        results = made_results(("a", "b"), data=data)
+        tasks = tuple(replace(t, secondary={"f1": 0.5}, further_tests={"mm": 0.5}) for t in results.tasks)
+        page = page_html(replace(results, tasks=tasks), bert_base_growth=None)
+        table = page.split("<h2>Tasks</h2>")[1].split("</table>")[0]
+        widths = {len(re.findall(r"<t[dh][ >]", row)) for row in table.split("<tr")[1:]}
+        assert len(widths) == 1
 
 
 def test_writing_again_gives_the_same_bytes(tmp_path: Path) -> None:
