@@ -104,7 +104,7 @@ def logits(encoder: Encoder, batch: Batch, dropout: Dropout = NO_DROPOUT) -> Flo
     packing = pack(batch)
     pooled = pool(encoder, _last_states(encoder, batch, packing, dropout), packing)
     pooled = dropout(pooled, encoder.architecture.hidden_dropout)
-    return F.linear(pooled, *encoder.head)
+    return _through_head(pooled, encoder.head)
 
 
 def token_logits(
@@ -179,7 +179,7 @@ def logits_above(encoder: Encoder, x: Tensor, batch: Batch, level: int) -> Float
     if level <= len(encoder.layers):
         packing = pack(batch)
         x = pool(encoder, through_layers(encoder, x, packing, layers=slice(level, None)), packing)
-    return F.linear(x, *encoder.head)
+    return _through_head(x, encoder.head)
 
 
 def token_logits_above(
@@ -195,6 +195,16 @@ def _each_token(
 ) -> Float[Tensor, "batch length labels"]:
     found = packing.unpack(F.linear(states.float(), *encoder.head))
     return found.masked_fill(~packing.inside.unsqueeze(-1), -torch.inf)
+
+
+def _through_head(pooled: Float[Tensor, "batch hidden"], head: Linear) -> Float[Tensor, "batch labels"]:
+    """The head's outputs; a single one is summed row by row.
+
+    As a product of matrices it would be one with a vector, whose bits depend on the number of rows (law 9).
+    """
+    if len(head.bias) > 1:
+        return F.linear(pooled, *head)
+    return (pooled * head.weight[0]).sum(-1, keepdim=True) + head.bias
 
 
 def pool(

@@ -91,6 +91,17 @@ def test_a_row_is_a_row(encoder: Encoder, examples: Batch, alone: Tensor) -> Non
     assert differing(encoder, examples, alone, shapes) == []
 
 
+@pytest.mark.parametrize("num_outputs", [1, 2])
+def test_a_head_of_few_outputs_obeys_the_law(encoder: Encoder, examples: Batch, num_outputs: int) -> None:
+    """The score of a regression and two classes: narrow products take other kernels than three classes do."""
+    weight, bias = (tensor[:num_outputs] for tensor in encoder.head)
+    narrow = encoder._replace(head=encoder.head._replace(weight=weight, bias=bias))
+    alone = logits_of(narrow, examples, torch.arange(NUM_EXAMPLES), 32)
+    assert alone.shape == (NUM_EXAMPLES, num_outputs)
+    shapes = SHAPES if encoder.word.dtype is torch.bfloat16 else (*SHAPES, *SHAPES_OF_8)
+    assert differing(narrow, examples, alone, shapes) == []
+
+
 def test_the_shapes_are_those_of_the_law(encoder: Encoder) -> None:
     """In bfloat16 the law leaves out batches with a piece of 33 to 383 tokens; the tested ones have none."""
     wide = 2 * encoder.architecture.intermediate_size
