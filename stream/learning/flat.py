@@ -51,6 +51,18 @@ class FlatParameters:
             copied |= {name: view.clone() for name, view in _split(leaf.detach(), group).items()}
         return TaskParameters(copied)
 
+    def optimiser(self, weight_decay: float) -> torch.optim.AdamW:
+        """AdamW at a rate that each step sets."""
+        return torch.optim.AdamW(
+            [
+                {"params": [self.leaves[0]], "weight_decay": weight_decay},
+                {"params": [self.leaves[1]], "weight_decay": 0.0},
+            ],
+            lr=0.0,
+            eps=1e-6,  # the paper's code, optimization.py
+            fused=True,
+        )
+
     def snapshot(self) -> list[Tensor]:
         """A copy of the flat values."""
         return [leaf.detach().clone() for leaf in self.leaves]

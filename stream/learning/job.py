@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import fsum
 
+import torch
 from torch import Tensor
 
 from stream.learning.encoding import TokenSet
@@ -32,6 +34,24 @@ class TaskData:
         own = {f"head.{leaf}": tensors[f"{self.head}.{leaf}"] for leaf in ("weight", "bias")}
         return {**tensors, **own}
 
+    @property
+    def mean_score(self) -> float | None:
+        """Mean of the training scores of a regression; None of every other task. Exact sums, so portable."""
+        scores = self.train.labels
+        return fsum(scores.tolist()) / len(scores) if scores.is_floating_point() else None
+
+    @property
+    def loss_unit(self) -> float:
+        """What the loss is divided by: of a regression the variance of the training scores, otherwise 1.
+
+        So a loss of 1 is that of answering the mean, whatever the scale of the scores.
+        """
+        mean = self.mean_score
+        if mean is None:
+            return 1.0
+        scores = self.train.labels.tolist()
+        return fsum((score - mean) ** 2 for score in scores) / len(scores) or 1.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingJob:
@@ -46,6 +66,14 @@ class TrainingJob:
     recipe_sha256: str
     position: int
     materialise: Materialise = as_trained
+
+    @cached_property
+    def first_values(self) -> dict[str, Tensor]:
+        """`start`, where the head of a regression answers the mean of its training scores at first."""
+        means = {f"{part.head}.bias": part.mean_score for part in self.data}
+        return self.start | {
+            name: torch.full_like(self.start[name], mean) for name, mean in means.items() if mean is not None
+        }
 
     @cached_property
     def num_epochs(self) -> int:

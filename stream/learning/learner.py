@@ -24,7 +24,7 @@ from stream.model.backbone import Backbone
 from stream.model.methods import Method, Site, fresh_parameters
 from stream.model.parameters import NO_PARAMETERS, TaskParameters, fingerprint
 from stream.scheduler import Arrival
-from tasks.task import MAIN_SPLIT, Split, Task
+from tasks.task import MAIN_SPLIT, Split, Task, TaskKind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -197,6 +197,7 @@ class Learner:
             self.recipe.for_task(task),
             task=task.fingerprint,
             **({} if task.metric == "accuracy" else {"metric": task.metric}),
+            **({"loss": "over variance"} if task.kind is TaskKind.REGRESSION else {}),
             paper_epochs=self._paper_epochs(task),
             seed=seed,
             method=method,

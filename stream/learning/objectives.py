@@ -121,7 +121,7 @@ class Classes(_OneVector):
 
 
 class Scores(_OneVector):
-    """One number: mean squared error on the task's own scale; the output itself, as float32."""
+    """One number: mean squared error; the output itself, on the task's own scale, as float32."""
 
     metrics: Collection[str] = SCORE_METRICS.keys()
 

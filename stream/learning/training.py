@@ -105,16 +105,8 @@ class _Training:
         factor = RESTART_RATE if attempt else 1.0
         self.recipe = replace(job.recipe, learning_rate=job.recipe.learning_rate * factor)
         device = job.backbone.device
-        self._flat = FlatParameters(job.sites, job.start, device)
-        self._optimiser = torch.optim.AdamW(
-            [
-                {"params": [self._flat.leaves[0]], "weight_decay": self.recipe.weight_decay},
-                {"params": [self._flat.leaves[1]], "weight_decay": 0.0},
-            ],
-            lr=0.0,
-            eps=1e-6,  # the paper's code, optimization.py
-            fused=True,
-        )
+        self._flat = FlatParameters(job.sites, job.first_values, device)
+        self._optimiser = self._flat.optimiser(self.recipe.weight_decay)
         architecture = job.backbone.architecture
         self._pools = {
             probability: MaskPool(job.seed, probability, device=device, dtype=job.backbone.dtype)
@@ -122,6 +114,7 @@ class _Training:
         }
         self._lengths = [part.train.lengths.numpy() for part in job.data]
         self._train = [part.train.to(device) for part in job.data]
+        self._units = [part.loss_unit for part in job.data]
         self._plans = [make_plan(part.valid, job.backbone) for part in job.data]
         self._num_steps = job.first_steps[-1]
         self._step = 0
@@ -197,6 +190,7 @@ class _Training:
         encoder = assemble(job.backbone, job.data[part].served(tensors))
         objective = job.data[part].scoring.objective
         loss = objective.loss(objective.outputs(encoder, batch, dropout), train.labels[chosen])
+        loss = loss / self._units[part]
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self._flat.leaves, self.recipe.clip_norm)
@@ -234,10 +228,10 @@ class _Training:
         tensors = self._stored()
         values: list[float | None] = []
         losses: list[float] = []
-        for part, plan in zip(self._job.data, self._plans, strict=True):
+        for part, plan, unit in zip(self._job.data, self._plans, self._units, strict=True):
             objective = part.scoring.objective
             outputs = predict(self._job.backbone, part.served(tensors), part.valid, plan, objective)
-            losses.append(float(objective.loss(outputs, part.valid.labels)))
+            losses.append(float(objective.loss(outputs, part.valid.labels)) / unit)
             predictions = objective.predictions(outputs, part.valid)
             values.append(objective.measure(part.scoring.metric, predictions, part.valid))
         known = [value for value in values if value is not None]

@@ -14,7 +14,7 @@ from stream.model.methods import Method
 from stream.model.parameters import NO_PARAMETERS, TaskParameters
 from stream.scheduler import Arrival
 from tasks import open_suite
-from tasks.task import MAIN_SPLIT, Split, Task, TrainingOverrides
+from tasks.task import MAIN_SPLIT, Split, Task, TaskKind, TrainingOverrides
 from tests.stream.learning.jobs import RECIPE, Watcher
 from tests.stream.tiny import TINY, tiny_backbone, tiny_task
 
@@ -155,3 +155,11 @@ def test_a_task_may_have_a_rate_and_epochs_of_its_own() -> None:
     assert who.recipe.for_task(tiny_task()) == who.recipe
     assert who.task_data(who.prepare(task)).num_epochs == 1
     assert who.recipe_identity(task, 5) != who.recipe_identity(tiny_task(), 5)
+
+
+def test_the_loss_of_a_regression_is_part_of_its_identity() -> None:
+    """The same task as a regression has another recipe; other kinds have not."""
+    task, who = replace(tiny_task(), metric="spearman"), learner()
+    regression = replace(task, kind=TaskKind.REGRESSION)
+    assert who.recipe_identity(regression, 5) != who.recipe_identity(task, 5)
+    assert who.recipe_identity(replace(task, kind=TaskKind.PAIR), 5) == who.recipe_identity(task, 5)

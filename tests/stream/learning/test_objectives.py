@@ -8,7 +8,8 @@ import torch
 from stream.errors import UserError
 from stream.learning.checkpoints import NoCheckpoints
 from stream.learning.encoding import TokenSet
-from stream.learning.job import TaskData
+from stream.learning.evaluation import make_plan, predict
+from stream.learning.job import TaskData, TrainingJob
 from stream.learning.objectives import (
     CLASSES,
     OBJECTIVES,
@@ -164,3 +165,60 @@ def _validation_losses(losses: Iterator[float]) -> Callable[..., torch.Tensor]:
         return torch.tensor(next(losses)) if len(labels) == 9 else real(self, outputs, labels)
 
     return loss
+
+
+def scored_job(*, low: float, high: float, num_epochs: int = 1, batch_size: int = 96) -> TrainingJob:
+    """A regression whose score is one of two numbers, decided by one word; 96 examples."""
+    task = tiny_task(num_train=96, num_valid=24)
+
+    def scored(split: Split) -> Split:
+        return replace(split, labels=[(low, high)[int(label)] for label in split.labels])
+
+    backbone, method = tiny_backbone(), houlsby(4)
+    sites = method.trained_sites(backbone.architecture, 1)
+    job = tiny_job(backbone=backbone)
+    return replace(
+        job,
+        sites=sites,
+        start=fresh_parameters(sites, backbone, NO_PARAMETERS, 0),
+        data=[
+            TaskData(
+                train=tokens_of(backbone, scored(task.train)),
+                valid=tokens_of(backbone, scored(task.valid)),
+                num_epochs=num_epochs,
+                scoring=Scoring.of("regression", "spearman"),
+            )
+        ],
+        recipe=replace(job.recipe, batch_size=batch_size),
+    )
+
+
+def test_mean_and_variance_are_those_of_the_training_scores() -> None:
+    """Hand-worked: 1, 2, 3 and 6 have the mean 3 and the variance 14/4; classes have neither."""
+    valid = tokens_with(torch.tensor([5.0]))
+    scores = TaskData(train=tokens_with(torch.tensor([1.0, 2.0, 3.0, 6.0])), valid=valid, num_epochs=1)
+    assert (scores.mean_score, scores.loss_unit) == (3.0, 3.5)
+    equal = TaskData(train=tokens_with(torch.tensor([2.0, 2.0])), valid=valid, num_epochs=1)
+    assert (equal.mean_score, equal.loss_unit) == (2.0, 1.0)
+    classes = TaskData(train=tokens_with(torch.tensor([0, 1])), valid=valid, num_epochs=1)
+    assert (classes.mean_score, classes.loss_unit) == (None, 1.0)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 5.0), (1000.0, 1004.0), (-300.0, 100.0)])
+def test_the_first_loss_of_a_regression_is_that_of_the_mean(low: float, high: float) -> None:
+    """Before the first step the head answers the mean: a loss near 1 on every scale."""
+    watcher = Watcher()
+    job = scored_job(low=low, high=high)
+    assert float(job.first_values["head.bias"]) == (low + high) / 2
+    train(job, NoCheckpoints(), watcher.observer)
+    assert watcher.epochs[0].train_loss == pytest.approx(1.0, abs=0.15)
+
+
+def test_scores_are_predicted_on_their_own_scale() -> None:
+    """Scores of 1000 and 1004 are told apart and predicted as such: the stored head carries the scale."""
+    job = scored_job(low=1000.0, high=1004.0, num_epochs=20, batch_size=8)
+    (part,) = job.data
+    trained = train(job, NoCheckpoints(), Watcher().observer)
+    outputs = predict(job.backbone, trained.values, part.valid, make_plan(part.valid, job.backbone), SCORES)
+    error = float(SCORES.loss(outputs, part.valid.labels))
+    assert error < 0.5 * 2.0**2  # half of what answering the mean costs
