@@ -17,6 +17,7 @@ from stream.learning.sweep import Sweep
 from stream.model.specification import method_named
 from stream.scheduler import Order
 from tasks import DataMode, Limits, did_you_mean, suite_parts
+from tasks.windows import SPAN_LENGTH
 
 
 class Preset(StrEnum):
@@ -146,6 +147,15 @@ def recipe_for(preset: Preset, overrides: Overrides, method: str = "houlsby") ->
     names = ("num_epochs", "batch_size", "learning_rate", "max_length")
     chosen = {name: getattr(overrides, name) for name in names} | {"span_max_length": overrides.max_length}
     return Recipe(**{**recipe, **{name: value for name, value in chosen.items() if value is not None}})
+
+
+def with_added(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored configuration with the settings that came since, as they were when there was no choice.
+
+    Runs from before then evaluated everything again.
+    """
+    recipe = {"span_max_length": SPAN_LENGTH, **configuration.get("recipe", {})}
+    return {"reevaluate": FULL, **configuration, "recipe": recipe}
 
 
 def difference(

@@ -1,6 +1,6 @@
 """From a configuration to a finished run: wires suite, backbone, learner, ledger and display together."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -10,12 +10,11 @@ from typing import Any
 import torch
 
 from db import ConfigurationError, Database, Ledger, LedgerError, RunExistsError
-from db.records import NewRun, Owner, Regime, RunRecord, RunStatus
-from db.trial_records import TrialRecord
+from db.records import NewRun, Regime, RunRecord, RunStatus
 from stream.baselines import learn_jointly, learn_separately
-from stream.choosing import Choice, choose_arrival, learn_once
-from stream.configuration import RunConfiguration, difference
-from stream.coverage import FULL, parse_coverage
+from stream.choosing import Choice, choose_arrival, chosen_by, learn_once
+from stream.configuration import RunConfiguration, difference, with_added
+from stream.coverage import parse_coverage
 from stream.display import Display
 from stream.environment import describe_environment
 from stream.errors import RunInterrupted, UserError
@@ -32,10 +31,8 @@ from stream.reports import last_lines, make_folder, write_reports
 from stream.results import RunResults
 from stream.scheduler import Order, TaskStream, order_names
 from stream.simulator import Learn, learn_arrival, simulate
-from stream.trials import winners_of
 from tasks import Suite, Task, TaskCard, availability, load_task, open_suite
 from tasks.task import CLASSIFYING
-from tasks.windows import SPAN_LENGTH
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -208,7 +205,7 @@ def _ledger(
     new = _new_run(name, configuration, learner, stream)
     if stored is None:
         return database.create_run(new)
-    changed = difference(_with_added(stored.configuration), new.configuration)
+    changed = difference(with_added(stored.configuration), new.configuration)
     if stored.backbone_sha256 != new.backbone_sha256:
         changed["backbone_sha256"] = (stored.backbone_sha256, new.backbone_sha256)
     if changed:
@@ -216,15 +213,6 @@ def _ledger(
     ledger = database.ledger(name)
     ledger.set_status(RunStatus.RUNNING)
     return ledger
-
-
-def _with_added(configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """A stored configuration with the settings that came since, as they were when there was no choice.
-
-    Runs from before then evaluated everything again.
-    """
-    recipe = {"span_max_length": SPAN_LENGTH, **configuration.get("recipe", {})}
-    return {"reevaluate": FULL, **configuration, "recipe": recipe}
 
 
 def _new_run(name: str, configuration: RunConfiguration, learner: Learner, stream: TaskStream) -> NewRun:
@@ -258,18 +246,10 @@ def _way_of_learning(configuration: RunConfiguration, database: Database, place:
     choice = Choice(
         sweep=configuration.sweep,
         method=configuration.method,
-        chosen_before=None if before is None else partial(_chosen, database.ledger(before)),
+        chosen_before=None if before is None else partial(chosen_by, database.ledger(before)),
         reuse=place.reuse,
     )
     return partial(choose_arrival, choice=choice)
-
-
-def _chosen(ledger: Ledger, task: str) -> TrialRecord | None:
-    """What a run chose for the task of a name; None where it has not."""
-    recipes = {record.position: record.recipe_sha256 for record in ledger.parameters(owner=Owner.OWN)}
-    names = ledger.run().task_names
-    winners = winners_of(ledger.trials(), recipes)
-    return next((trial for position, trial in winners.items() if names[position] == task), None)
 
 
 def _learn_all(

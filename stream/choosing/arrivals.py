@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from db import Ledger
+from db.records import Owner
 from db.trial_records import TrialRecord, TrialStatus
 from stream.choosing.judging import Judge
 from stream.choosing.reuse import learned_from
@@ -21,7 +22,7 @@ from stream.recording import begin_arrival, record_learned
 from stream.scheduler import Arrival
 from stream.selection.choice import Chosen, Finalist, choose
 from stream.selection.halving import Rung, Standing, going_on, rungs
-from stream.trials import choice_sentence, labels_of, score_after, standing_after
+from stream.trials import choice_sentence, labels_of, score_after, standing_after, winners_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -179,3 +180,11 @@ def _learned(sitting: Sitting, winner: Candidate, notes: tuple[str, ...]) -> Lea
             f"logits with SHA-256 {again.logits_sha256}, in memory they gave {trial.logits_sha256}."
         )
     return learned_from(trial, own, winner.learner, sitting.prepared, notes)
+
+
+def chosen_by(ledger: Ledger, task: str) -> TrialRecord | None:
+    """What a run chose for the task of a name; None where it has not."""
+    recipes = {record.position: record.recipe_sha256 for record in ledger.parameters(owner=Owner.OWN)}
+    names = ledger.run().task_names
+    winners = winners_of(ledger.trials(), recipes)
+    return next((trial for position, trial in winners.items() if names[position] == task), None)

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from stream.display.epochs import epoch_table
 from stream.display.heatmap import heat_map, heat_map_width
 from stream.display.panels import (
     data_panel,
-    epoch_table,
     growth_panel,
     header,
     notice_lines,

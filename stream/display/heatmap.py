@@ -12,7 +12,8 @@ from rich.color import Color
 from rich.style import Style
 from rich.text import Text
 
-from stream.display.state import Row, StreamState
+from stream.display.rows import Row
+from stream.display.state import StreamState
 from stream.display.text import DATA_TAGS, Lines, heading, line, plural
 
 MIN_LABEL, TAG = 22, 5

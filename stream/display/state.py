@@ -11,12 +11,10 @@ from dataclasses import dataclass, replace
 from db.records import EpochRecord, Regime, RunRecord, RunStatus
 from stream.comparisons import Comparison, Proof, proof_of
 from stream.display.protocol import ChoosingProgress, TrainingProgress
+from stream.display.rows import Row, row_splits, without_tail
 from stream.growth import GrowthPoint
 from stream.metrics import AccuracyMatrix
 from stream.results import RunResults, TaskResult
-
-Row = tuple[float | None, ...]
-"""One row of R: values on tasks 0, 1, ...; None where not measured."""
 
 NUM_NOTICES = 5
 """Notices a state keeps; the newest say most."""
@@ -92,7 +90,7 @@ def state_from_results(results: RunResults, now: float, started_at: float | None
     rows = results.matrix.rows
     last = len(rows) - 1
     seen = frozenset((c.on, c.split) for c in results.comparisons if c.after == last)
-    is_partial = bool(rows) and len(seen) < _row_splits(results, last)
+    is_partial = bool(rows) and len(seen) < row_splits(results, last)
     finished, row = (rows[:-1], rows[-1]) if is_partial else (rows, ())
     state = StreamState(
         run=results.run,
@@ -106,7 +104,7 @@ def state_from_results(results: RunResults, now: float, started_at: float | None
     for finished_row in finished:
         state = _with_row(state, finished_row)
     if is_partial:
-        state = replace(state, row=_without_tail(row), seen=seen)
+        state = replace(state, row=without_tail(row), seen=seen)
     return replace(state, current=_unfinished_arrival(state, results, now))
 
 
@@ -200,26 +198,6 @@ def broken_off(state: StreamState, status: RunStatus, now: float) -> StreamState
     if state.ended_at is not None:
         return state
     return replace(state, run=replace(state.run, status=status), ended_at=now)
-
-
-def _row_splits(results: RunResults, after: int) -> int:
-    """Comparisons that a complete row of R has: all test splits of the tasks served then.
-
-    Removed tasks are counted as far as they were evaluated before.
-    """
-    if results.run.regime is Regime.SEPARATE:
-        return results.num_splits.get(after, 1)
-    removed = {task.position for task in results.tasks if task.removed}
-    gone = sum(c.after == after and c.on in removed for c in results.comparisons)
-    due = results.proof.coverage.due(after)
-    return gone + sum(results.num_splits.get(on, 1) for on in due if on not in removed)
-
-
-def _without_tail(row: Row) -> Row:
-    """Drop what is unknown at the end of a row, so that its length says how far it is."""
-    while row and row[-1] is None:
-        row = row[:-1]
-    return row
 
 
 def _unfinished_arrival(state: StreamState, results: RunResults, now: float) -> CurrentArrival | None:
