@@ -276,6 +276,44 @@ def write_suite(folder: Path, names: Sequence[str] = NAMES[:3], num_rows: int = 
     return path
 
 
+def write_suite_of_kinds(folder: Path, num_rows: int = 80) -> Path:
+    """A suite file of a regression, and of pairs with two test files; and its path."""
+    rows = {name: examples(name, num_rows) for name in ("scores", "pairs", "matched", "mismatched")}
+    for name, drawn in rows.items():
+        cells = [
+            f"{text[:8]},{text[9:]},{label},{1.5 * label + i % 3}" for i, (text, label) in enumerate(drawn)
+        ]
+        kept = cells if name in ("scores", "pairs") else cells[:20]
+        (folder / f"{name}.csv").write_text(
+            "\n".join(["first,second,label,score", *kept]) + "\n", encoding="utf-8"
+        )
+    path = folder / "kinds.toml"
+    path.write_text(_SUITE_OF_KINDS, encoding="utf-8")
+    return path
+
+
+_SUITE_OF_KINDS = """name = "kinds"
+[[task]]
+name = "scores"
+train = "scores.csv"
+text = "first"
+label = "score"
+kind = "regression"
+range = [0, 5]
+metric = "spearman"
+[[task]]
+name = "pairs"
+train = "pairs.csv"
+test = "matched.csv"
+tests = { mismatched = "mismatched.csv" }
+text = ["first", "second"]
+label = "label"
+metric = "f1"
+secondary = ["accuracy"]
+positive = "1"
+"""
+
+
 def recorded_rows(database: Path) -> dict[str, list[Mapping[str, Any]]]:
     """Every row of every table, without clock times and the checkout's commit, which others may move."""
     connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)

@@ -53,6 +53,19 @@ def test_plan_and_run_agree(run: Command, planned: Command, home: Path) -> None:
         assert int(row["num_reevaluated"]) == sum(in_row)
 
 
+def test_a_list_of_adapter_sizes_has_a_plan_of_each(planned: Command, home: Path) -> None:
+    """`--adapter-size 2,4,6`: three plans side by side, growing by equal steps, and one of fine-tuning."""
+    words = ("--method", "houlsby,fine-tune", "--adapter-size", "2,4,6", "--tasks", "birds", "--no-probe")
+    outcome = planned(*words, "--out", "plan")
+    assert outcome.code == 0
+    found = {row["method"]: int(row["adapter_params"]) for row in rows(home / "plan" / "plan.csv")}
+    assert list(found) == ["houlsby:size=2", "houlsby:size=4", "houlsby:size=6", "fine-tune"]
+    small, middle, large, _ = found.values()
+    assert large - middle == middle - small == 2 * 2 * 2 * (2 * 32 + 1)  # two units, four adapters of 32
+    assert found["fine-tune"] == 0
+    assert all(name in outcome.out for name in found)
+
+
 def test_the_probe_gives_a_time(planned: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a probe the last lines hold an estimate, called one, and the table a column of times."""
     monkeypatch.setattr(plan, "PROBE_SECONDS", 0.2)

@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import random
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -36,6 +36,7 @@ from tests.tiny_runs import (
     tiny_stream,
     tiny_task,
     write_suite,
+    write_suite_of_kinds,
 )
 
 TASKS = tuple(tiny_task(name) for name in NAMES[:2])
@@ -167,6 +168,22 @@ def test_kills_at_random_moments_change_nothing(
     """SIGKILLs before the database exists and at random moments later leave no trace in rows and digests."""
     monkeypatch.setenv("STREAM_CACHE", str(tmp_path / "cache"))
     given = ["--suite", str(write_suite(tmp_path)), "--backbone", str(backbone_folder), *OPTIONS]
+    assert killed_and_straight(processes, tmp_path, given, NUM_KILLS) == 6
+
+
+def test_kills_of_every_kind_of_task_change_nothing(
+    processes: ForkServerContext, tmp_path: Path, backbone_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same of a stream with a regression and with pairs that have two test splits."""
+    monkeypatch.setenv("STREAM_CACHE", str(tmp_path / "cache"))
+    given = ["--suite", str(write_suite_of_kinds(tmp_path)), "--backbone", str(backbone_folder), *OPTIONS]
+    assert killed_and_straight(processes, tmp_path, given, num_kills=3) == 4
+
+
+def killed_and_straight(
+    processes: ForkServerContext, tmp_path: Path, given: Sequence[str], num_kills: int
+) -> int:
+    """Comparisons of a run that was killed so often and ended with the rows of an uninterrupted one."""
 
     def start(folder: Path) -> ForkServerProcess:
         process = processes.Process(target=command_line, args=([*given, *kept_in(folder)],))
@@ -178,12 +195,12 @@ def test_kills_at_random_moments_change_nothing(
     process.join()
     assert process.exitcode == 0
     with Database.open(f"sqlite:///{tmp_path}/straight/runs.db", read_only=True) as database:
-        moments = random_moments(database.ledger("run").run(), began)
-    num_kills = 0
-    while num_kills < NUM_KILLS:
+        moments = random_moments(database.ledger("run").run(), began, num_kills)
+    killed = 0
+    while killed < num_kills:
         process = start(tmp_path / "killed")
         process.join(next(moments))
-        num_kills += process.exitcode is None
+        killed += process.exitcode is None
         process.kill()
         process.join()
         assert process.exitcode in (0, -signal.SIGKILL)
@@ -194,7 +211,8 @@ def test_kills_at_random_moments_change_nothing(
     with Database.open(f"sqlite:///{tmp_path}/killed/runs.db", read_only=True) as database:
         results = load_results(database.ledger("run"))
     assert results.run.status is RunStatus.FINISHED
-    assert (results.proof.status, results.proof.num_equal) == (ProofStatus.PROVEN, 6)
+    assert results.proof.status is ProofStatus.PROVEN
+    return results.proof.num_equal
 
 
 def kept_in(folder: Path) -> list[str]:
@@ -203,7 +221,7 @@ def kept_in(folder: Path) -> list[str]:
     return ["--db", f"sqlite:///{folder}/runs.db", "--out", str(folder / "out"), "--name", "run", "--resume"]
 
 
-def random_moments(straight: RunRecord, began: datetime) -> Iterator[float]:
+def random_moments(straight: RunRecord, began: datetime, num_kills: int) -> Iterator[float]:
     """Seconds after the start: the first at once, most others inside the work that is left by then."""
     assert straight.finished_at is not None
     before = (straight.created_at - began).total_seconds()
@@ -211,4 +229,4 @@ def random_moments(straight: RunRecord, began: datetime) -> Iterator[float]:
     yield 0.0
     drawn = random.Random(5)
     while True:
-        yield drawn.uniform(0.0, before + 1.5 * work / NUM_KILLS)
+        yield drawn.uniform(0.0, before + 1.5 * work / num_kills)

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 import transformers
 from torch import Tensor
 
 from stream.model.backbone import Backbone, load_backbone, minilm_folder
 from stream.model.batch import Batch
-from stream.model.encoder import assemble, hidden_states, pool, token_logits
+from stream.model.encoder import assemble, hidden_states, logits, pool, token_logits
 from stream.model.packing import pack
 from tests.stream.tiny import TINY, random_head, save_model, tiny_backbone, tiny_tokens
 
@@ -134,6 +135,23 @@ def test_berts_pooler_agrees(tmp_path: Path) -> None:
         expected = model(input_ids=batch.token_ids, attention_mask=attention_mask(batch)).pooler_output
     assert backbone.architecture.pooling == "pooler"
     torch.testing.assert_close(pooled, expected, rtol=0, atol=BOUND)
+
+
+def test_logits_of_pairs_of_texts_agree(tmp_path: Path) -> None:
+    """From two texts to logits: ids and segments of `transformers`' tokenizer through its BERT and a head."""
+    model = family_model("bert").eval()
+    backbone = load_backbone(str(save_model(tmp_path, model)))
+    texts = ["ba be bi", "du", "fo fa fe fi ku", "na ne"]
+    pairs = ["da", "de di do fa fe ru", "ge", "ba be bi bo"]
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    inputs = tokenizer(texts, pairs, padding=True, return_tensors="pt", return_token_type_ids=True)
+    head = random_head(3)
+    with torch.no_grad():
+        expected = F.linear(model(**inputs).pooler_output, head["head.weight"], head["head.bias"])
+        tokens = tiny_tokens(texts, pairs)
+        batch = tokens.batch(torch.arange(len(texts)), inputs["input_ids"].shape[1])
+        found = logits(assemble(backbone, head), batch)
+    torch.testing.assert_close(found, expected, rtol=0, atol=BOUND)
 
 
 def test_counted_parameters_are_those_of_the_model(model: Any, backbone: Backbone) -> None:
