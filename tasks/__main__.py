@@ -78,9 +78,13 @@ def suites_lines() -> list[str]:
     suites = [open_suite(name) for name in shipped_suites()]
     width = max(len(suite.name) for suite in suites)
     return [
-        *(f"{suite.name:{width}}  {len(suite.cards)} tasks: {suite.title}" for suite in suites),
+        *(f"{suite.name:{width}}  {_count(suite)}: {suite.title}" for suite in suites),
         f"show one: python -m tasks {suites[0].name} [--data-home DIR]",
     ]
+
+
+def _count(suite: Suite) -> str:
+    return "1 task" if len(suite.cards) == 1 else f"{len(suite.cards)} tasks"
 
 
 def suite_lines(suite: Suite, *, home: Path | None, mode: DataMode, network: Network) -> list[str]:

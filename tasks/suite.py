@@ -98,7 +98,7 @@ def _open_part(name_or_path: str) -> Suite:
     path = Path(_expanded(name_or_path))
     if path.suffix == ".toml":
         # the file of a shipped suite names files of the data home, like the suite's name
-        return _read_suite(path, shipped=path.is_file() and path.resolve().parent == SHIPPED.resolve())
+        return _read_suite(path, shipped=os.path.realpath(path.parent) == os.path.realpath(SHIPPED))
     raise SuiteError(
         f"unknown suite '{name_or_path}'; {did_you_mean(name_or_path, (*shipped_suites(), SIMULATED))} "
         "A suite of one's own is given as a path that ends in .toml"
