@@ -10,8 +10,8 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from stream.comparisons import ProofStatus
-from stream.reports import candidates
 from stream.reports.averages import averages, task_reached
+from stream.reports.candidates import CAPTIONS as CANDIDATE_CAPTIONS
 from stream.reports.candidates import candidates_figure
 from stream.reports.figures import FIGURES
 from stream.reports.markdown import published, secondary_text, shows_limits, shows_paper
@@ -88,7 +88,7 @@ def figures_of(results: RunResults) -> Mapping[str, Callable[[RunResults], Figur
 
 def _figures(results: RunResults) -> list[tuple[Markup, str]]:
     # The SVG is made here from numbers and escaped names, so it goes into the page as it is.
-    captions = {**CAPTIONS, **candidates.CAPTIONS}
+    captions = {**CAPTIONS, **CANDIDATE_CAPTIONS}
     drawn = figures_of(results)
     return [(Markup(as_svg(draw, results, name)), captions[name]) for name, draw in drawn.items()]
 
