@@ -1,38 +1,32 @@
 """From a TOML file to task cards; whatever does not fit is answered with file, line, task and key.
 
-The keys and what each may hold are those of `tasks.suite_keys`.
+The keys and what each may hold are those of `tasks.suite_keys`; what they mean together stands in
+`tasks.suite_rules`.
 """
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from tasks.card import FileFormat, TaskCard
+from tasks.card import TaskCard
 from tasks.errors import SuiteError, did_you_mean
 from tasks.simulated_keys import SIMULATED_RULES
 from tasks.simulated_settings import StreamSettings
 from tasks.simulated_suite import simulated_cards
 from tasks.suite_keys import CARD_RULES, FIGURES, PAPER_RULES, SUITE_RULES, TEXT, Rule
-from tasks.task import MAIN_SPLIT, Limits, PaperFigures, PublishedFigures, TaskKind, TrainingOverrides
-from tasks.toml_lines import KeyPath, line_of
+from tasks.suite_rules import (
+    Where,
+    check_labels,
+    check_separator,
+    check_source,
+    fill_squad,
+    format_of,
+    kind_of,
+)
+from tasks.task import MAIN_SPLIT, Limits, PaperFigures, PublishedFigures, TrainingOverrides
 
-SUFFIXES = {
-    ".csv": FileFormat.CSV,
-    ".tsv": FileFormat.TSV,
-    ".jsonl": FileFormat.JSONL,
-    ".parquet": FileFormat.PARQUET,
-}
-"""Format of a file whose card does not state one."""
-SQUAD_TEXT, SQUAD_LABEL = ("question", "context"), "answers"
-"""What the segments and answers of the SQuAD layout are called."""
-SPAN_METRICS = ("squad_f1", "squad_exact_match")
-"""Metrics of a span task whose card names none, the main one first."""
-NOT_FOR_SQUAD = (
-    "text", "label", "hub", "encoding", "undecodable", "quoting", "separator", "columns", "label_rule",
-    "drop", "map", "num_labels", "class_counts",
-)  # fmt: skip
 MAX_SHOWN = 80
 """Characters of a wrong value in an error sentence."""
 
@@ -45,22 +39,6 @@ class SuiteFile:
     title: str
     cards: tuple[TaskCard, ...]
     """In the order in which they arrive."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Where:
-    """A table of the file, for error sentences."""
-
-    path: Path
-    text: str = field(repr=False)
-    keys: KeyPath = ()
-    label: str = ""
-    """What the table is called, such as `task 'airline': `."""
-
-    def error(self, sentence: str, *keys: str | int) -> SuiteError:
-        """The sentence behind the file and the line of the key below this table (or of the table)."""
-        line = line_of(self.text, (*self.keys, *keys))
-        return SuiteError(f"{self.path}{f', line {line}' if line else ''}: {self.label}{sentence}")
 
 
 def read_suite_file(path: Path, *, folder: Path | None) -> SuiteFile:
@@ -162,8 +140,8 @@ def _label_of(entry: Mapping[str, Any], number: int) -> str:
 
 def _read_card(entry: Mapping[str, Any], *, suite: str, folder: Path | None, where: Where) -> TaskCard:
     values = _convert_all(entry, CARD_RULES, where=where)
-    _fill_squad(values, where=where)
-    _check_source(values, where=where)
+    fill_squad(values, where=where)
+    check_source(values, where=where)
     if "paper" in values:
         inside = replace(where, keys=(*where.keys, "paper"), label=f"{where.label}[task.paper]: ")
         values["paper"] = _read_paper(values["paper"], where=inside)
@@ -171,14 +149,14 @@ def _read_card(entry: Mapping[str, Any], *, suite: str, folder: Path | None, whe
         inside = replace(where, keys=(*where.keys, "published"), label=f"{where.label}[task.published]: ")
         values["published"] = _read_published(values["published"], values.get("tests", {}), where=inside)
     values.setdefault("title", values["name"])
-    values["kind"] = _kind(values, where=where)
-    _check_labels(values, where=where)
+    values["kind"] = kind_of(values, where=where)
+    check_labels(values, where=where)
     values["score_range"] = values.pop("range", None)
     if values.get("hub"):
         values.setdefault("train", "train")
     else:
-        values["format"] = values.get("format") or _format_of(values["train"], where=where)
-    _check_separator(values, where=where)
+        values["format"] = values.get("format") or format_of(values["train"], where=where)
+    check_separator(values, where=where)
     caps = {key: values.pop(key, None) for key in ("max_train", "max_valid", "max_test")}
     overrides = TrainingOverrides(
         num_epochs=values.pop("epochs", None), learning_rate=values.pop("learning_rate", None)
@@ -220,91 +198,3 @@ def _convert(value: object, rule: Rule, *, key: str, where: Where) -> Any:
 def _shown(value: object) -> str:
     shown = repr(value)
     return shown if len(shown) <= MAX_SHOWN else f"{shown[:MAX_SHOWN]}..."
-
-
-def _check_source(values: Mapping[str, Any], *, where: Where) -> None:
-    """The keys that only make sense together: name, text, label and either files or a hub data set."""
-    for key in ("name", "text", "label"):
-        if key not in values:
-            raise where.error(f"key '{key}' is missing; a task needs name, text, label and train (or hub)")
-    if values["label"] in values["text"]:
-        raise where.error(
-            f"column '{values['label']}' is both text and label; name two different columns", "label"
-        )
-    if "hub" not in values and "train" not in values:
-        raise where.error("neither 'train' nor 'hub' is given; name a file or a hub data set")
-    if "hub" in values and "revision" not in values:
-        raise where.error(
-            "'hub' needs 'revision' (a commit or tag), so that the data cannot change unseen", "hub"
-        )
-    if "url" in values and "sha256" not in values:
-        raise where.error("'url' needs 'sha256', so that a download can be checked", "url")
-    if "hub" in values and ("url" in values or "format" in values):
-        raise where.error("'hub' stands alone; leave out 'url' and 'format'", "hub")
-
-
-def _fill_squad(values: dict[str, Any], *, where: Where) -> None:
-    """The format of SQuAD has its own names of columns and its own answers, so a card cannot give any."""
-    if values.get("format") is not FileFormat.SQUAD:
-        return
-    for key in NOT_FOR_SQUAD:
-        if key in values:
-            raise where.error(f"'{key}' does not go with format = \"{FileFormat.SQUAD}\"; leave it out", key)
-    values.update(text=SQUAD_TEXT, label=SQUAD_LABEL)
-    metric = values.setdefault("metric", SPAN_METRICS[0])
-    values.setdefault("secondary", tuple(name for name in SPAN_METRICS if name != metric))
-
-
-def _kind(values: Mapping[str, Any], *, where: Where) -> TaskKind:
-    """The kind stated, which must fit the number of text columns, or the one that follows from it."""
-    fitting = TaskKind.PAIR if len(values["text"]) == 2 else TaskKind.CLASSIFICATION
-    if values.get("format") is FileFormat.SQUAD:
-        fitting = TaskKind.SPAN
-    kind = values.get("kind", fitting)
-    if kind is not fitting and TaskKind.SPAN in (kind, fitting):
-        raise where.error(
-            f'kind = "{TaskKind.SPAN}" and format = "{FileFormat.SQUAD}" go together; correct kind or format',
-            "kind",
-        )
-    if kind is not fitting and kind is not TaskKind.REGRESSION:
-        needed = "two text columns" if kind is TaskKind.PAIR else "one text column"
-        raise where.error(
-            f'kind = "{kind}" needs {needed}, but text names {len(values["text"])} '
-            f"({', '.join(values['text'])}); correct kind or text",
-            "kind",
-        )
-    return TaskKind(kind)
-
-
-_CLASS_KEYS = ("map", "positive", "label_rule", "num_labels", "class_counts")
-
-
-def _check_labels(values: Mapping[str, Any], *, where: Where) -> None:
-    """Keys about classes and those about scores exclude each other; a regression has no accuracy."""
-    is_regression = values["kind"] is TaskKind.REGRESSION
-    for key in _CLASS_KEYS if is_regression else ("range",):
-        if key in values:
-            what = "classes, and a regression has none" if is_regression else "the scores of a regression"
-            raise where.error(f"key '{key}' is about {what}; leave it out or correct kind", key)
-    if is_regression and "metric" not in values:
-        raise where.error("key 'metric' is missing; a regression needs one, such as spearman or pearson")
-    if values.get("metric", "accuracy") in values.get("secondary", ()):
-        raise where.error("the main metric is named again in 'secondary'; name it once", "secondary")
-
-
-def _check_separator(values: Mapping[str, Any], *, where: Where) -> None:
-    if "separator" in values and (
-        "hub" in values or values["format"] not in (FileFormat.CSV, FileFormat.TSV)
-    ):
-        raise where.error("'separator' is for csv and tsv files only; leave it out", "separator")
-
-
-def _format_of(file: str, *, where: Where) -> FileFormat:
-    suffix = PurePosixPath(file).suffix.lower()
-    if suffix not in SUFFIXES:
-        raise where.error(
-            f"the format of '{file}' cannot be told from its name; "
-            f"add format = one of {', '.join(FileFormat)}",
-            "train",
-        )
-    return SUFFIXES[suffix]
