@@ -26,7 +26,7 @@ from stream.model.low_rank import find_low_rank
 from stream.model.packing import Packing, pack
 from stream.model.prefix import find_prefix
 
-ARITHMETIC = 2
+ARITHMETIC = 3
 """Raised with every change after which the same tensors and tokens give other bits of the logits."""
 
 
