@@ -159,7 +159,7 @@ def _checked_split(
     if evaluation.plan_sha256 != plan:
         changed = int(evaluation.predictions_sha256 != predictions)
         yield _Check(
-            sentence=f"{name}: not comparable here (another machine, library or thread count); "
+            sentence=f"{name}: not comparable here (other machine, library, version or thread count); "
             f"{evaluation.metric} {value}, predictions {'changed' if changed else 'the same'}",
             equal=None,
             num_changed=changed,
