@@ -27,7 +27,7 @@ from stream.model import dropout
 from stream.model.backbone import Backbone
 from stream.model.bottleneck import houlsby
 from stream.model.methods import Method
-from stream.results import RunResults
+from stream.results import RunResults, load_results
 from stream.run import main
 from stream.scheduler import TaskStream
 from stream.simulator import Learn, simulate
@@ -350,3 +350,9 @@ def own_digests(ledger: Ledger) -> dict[str, str]:
     """SHA-256 of each served task's own parameters, by task name."""
     names = ledger.run().task_names
     return {names[record.position]: record.sha256 for record in ledger.parameters() if record.owner == "own"}
+
+
+def results_of(file: Path) -> RunResults:
+    """Results of the run `tiny` in a database file."""
+    with Database.open(f"sqlite:///{file}", read_only=True) as database:
+        return load_results(database.ledger("tiny"))

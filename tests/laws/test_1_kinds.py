@@ -12,12 +12,13 @@ from db import Database
 from stream.comparisons import Comparison, ProofStatus
 from stream.display.quiet import QuietDisplay
 from stream.model.backbone import Backbone
-from stream.results import RunResults, load_results
+from stream.results import load_results
 from stream.simulator import simulate
 from stream.task_metrics import f1, spearman
 from stream.verify import main
 from tests.tiny_runs import (
     recorded_rows,
+    results_of,
     run_tasks,
     scored_task,
     split_task,
@@ -44,11 +45,6 @@ def mixed(tmp_path: Path, mixed_run: bytes) -> Path:
     """A copy of it."""
     (tmp_path / "mixed.db").write_bytes(mixed_run)
     return tmp_path / "mixed.db"
-
-
-def results_of(file: Path) -> RunResults:
-    with Database.open(f"sqlite:///{file}", read_only=True) as database:
-        return load_results(database.ledger("tiny"))
 
 
 def test_every_split_of_every_kind_is_compared(mixed: Path) -> None:

@@ -17,7 +17,7 @@ from stream.learning.spans import answer_texts
 from stream.learning.windows import WindowSet
 from stream.model.backbone import Backbone
 from stream.model.specification import method_named
-from stream.results import Comparison, RunResults, load_results
+from stream.results import Comparison
 from stream.simulator import simulate
 from stream.verify import main
 from tests.tiny_runs import (
@@ -25,6 +25,7 @@ from tests.tiny_runs import (
     ONE_EPOCH,
     own_digests,
     recorded_rows,
+    results_of,
     run_tasks,
     span_task,
     start_run,
@@ -50,11 +51,6 @@ def copy(tmp_path: Path, finished: bytes) -> Path:
     """A copy of it."""
     (tmp_path / "spans.db").write_bytes(finished)
     return tmp_path / "spans.db"
-
-
-def results_of(file: Path) -> RunResults:
-    with Database.open(f"sqlite:///{file}", read_only=True) as database:
-        return load_results(database.ledger("tiny"))
 
 
 def test_nothing_is_forgotten_across_kinds(copy: Path) -> None:
