@@ -87,16 +87,16 @@ def peak(backbone: Backbone) -> float:
 def _training(backbone: Backbone, size: int, rows: int, length: int) -> Callable[[], float]:
     """A function that trains some steps and returns tokens per CPU second."""
     a, sites = backbone.architecture, houlsby(size).sites(backbone.architecture, NUM_LABELS)
-    flat = FlatParameters(sites, fresh_parameters(sites, backbone, {}, 0), backbone.device)
+    flat = FlatParameters(sites, fresh_parameters(sites, backbone, {}, 0), backbone.device, backbone.dtype)
     optimiser = torch.optim.AdamW(flat.leaves, lr=1e-5, fused=True)
     pool = MaskPool(0, a.hidden_dropout, device=backbone.device, dtype=backbone.dtype)
     batch, labels = _batch(rows, length), torch.arange(rows) % NUM_LABELS
 
     def step() -> None:
-        encoder = assemble(backbone, flat.tensors(backbone.dtype))
+        encoder = assemble(backbone, flat.tensors())
         found = logits(encoder, batch, StepDropout({a.hidden_dropout: pool}, 0))
-        optimiser.zero_grad(set_to_none=True)
         F.cross_entropy(found, labels).backward()
+        flat.collect_gradients()
         torch.nn.utils.clip_grad_norm_(flat.leaves, 1.0)
         optimiser.step()
 

@@ -17,7 +17,7 @@ from db.records import EpochRecord
 from stream.errors import TrainingError
 from stream.learning.batching import Indices, epoch_batches, interleaved
 from stream.learning.checkpoints import Checkpoints, TrainingState
-from stream.learning.evaluation import make_plan, predict
+from stream.learning.evaluation import lay_out, make_plan, predict_set
 from stream.learning.flat import FlatParameters
 from stream.learning.job import TrainingJob
 from stream.model.dropout import MaskPool, StepDropout
@@ -105,7 +105,7 @@ class _Training:
         factor = RESTART_RATE if attempt else 1.0
         self.recipe = replace(job.recipe, learning_rate=job.recipe.learning_rate * factor)
         device = job.backbone.device
-        self._flat = FlatParameters(job.sites, job.first_values, device)
+        self._flat = FlatParameters(job.sites, job.first_values, device, job.backbone.dtype)
         self._optimiser = self._flat.optimiser(self.recipe.weight_decay)
         architecture = job.backbone.architecture
         self._pools = {
@@ -115,7 +115,9 @@ class _Training:
         self._lengths = [part.train.lengths.numpy() for part in job.data]
         self._train = [part.train.to(device) for part in job.data]
         self._units = [part.loss_unit for part in job.data]
-        self._plans = [make_plan(part.valid, job.backbone) for part in job.data]
+        self._valid = [
+            lay_out(part.valid, make_plan(part.valid, job.backbone), job.backbone) for part in job.data
+        ]
         self._num_steps = job.first_steps[-1]
         self._step = 0
         self._loss_sum = torch.zeros((), dtype=torch.float64, device=device)
@@ -186,13 +188,13 @@ class _Training:
         chosen = torch.from_numpy(examples).to(train.ids.device)
         batch = train.batch(chosen, length)
         dropout = StepDropout(self._pools, self._step)
-        tensors = job.materialise(self._flat.tensors(job.backbone.dtype))
+        tensors = job.materialise(self._flat.tensors())
         encoder = assemble(job.backbone, job.data[part].served(tensors))
         objective = job.data[part].scoring.objective
         loss = objective.loss(objective.outputs(encoder, batch, dropout), train.labels[chosen])
         loss = loss / self._units[part]
-        self._optimiser.zero_grad(set_to_none=True)
         loss.backward()
+        self._flat.collect_gradients()
         torch.nn.utils.clip_grad_norm_(self._flat.leaves, self.recipe.clip_norm)
         self._optimiser.step()
         self._loss_sum += loss.detach() * len(examples)
@@ -228,9 +230,10 @@ class _Training:
         tensors = self._stored()
         values: list[float | None] = []
         losses: list[float] = []
-        for part, plan, unit in zip(self._job.data, self._plans, self._units, strict=True):
+        for part, laid_out, unit in zip(self._job.data, self._valid, self._units, strict=True):
             objective = part.scoring.objective
-            outputs = predict(self._job.backbone, part.served(tensors), part.valid, plan, objective)
+            encoder = assemble(self._job.backbone, part.served(tensors))
+            outputs = predict_set(encoder, laid_out, objective=objective)
             losses.append(float(objective.loss(outputs, part.valid.labels)) / unit)
             predictions = objective.predictions(outputs, part.valid)
             values.append(objective.measure(part.scoring.metric, predictions, part.valid))

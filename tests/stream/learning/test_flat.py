@@ -11,11 +11,15 @@ from tests.stream.tiny import CPU, TINY, tiny_backbone
 METHODS = [houlsby(4), sequential()]
 each_method = pytest.mark.parametrize("method", METHODS, ids=[method.name for method in METHODS])
 
+each_format = pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 
-def started(method: Method) -> tuple[FlatParameters, dict[str, torch.Tensor]]:
+
+def started(
+    method: Method, dtype: torch.dtype = torch.float32
+) -> tuple[FlatParameters, dict[str, torch.Tensor]]:
     sites = method.sites(TINY, num_labels=3)
     values = fresh_parameters(sites, tiny_backbone(), NO_PARAMETERS, 0)
-    return FlatParameters(sites, values, CPU), values
+    return FlatParameters(sites, values, CPU, dtype), values
 
 
 @each_method
@@ -46,8 +50,8 @@ def test_what_decays_lies_apart(method: Method) -> None:
 
 def test_the_head_stays_float32() -> None:
     """In a training step all tensors but the head are cast to the compute format."""
-    flat, values = started(houlsby(4))
-    tensors = flat.tensors(torch.bfloat16)
+    flat, values = started(houlsby(4), torch.bfloat16)
+    tensors = flat.tensors()
     kinds = {site.name: site.kind for site in houlsby(4).sites(TINY, num_labels=3)}
     assert set(tensors) == set(values)
     for name, tensor in tensors.items():
@@ -55,19 +59,55 @@ def test_the_head_stays_float32() -> None:
         assert tensor.dtype is (torch.float32 if kinds[name] is Kind.HEAD else torch.bfloat16)
 
 
+@each_format
 @each_method
-def test_gradients_reach_the_flat_tensors(method: Method) -> None:
-    """A gradient at one tensor lands at its place in the flat one, and nowhere else."""
-    flat, _ = started(method)
+def test_each_step_has_the_current_values(method: Method, dtype: torch.dtype) -> None:
+    """What a step is handed is the values as they stand, rounded to the compute format."""
+    flat, _ = started(method, dtype)
+    flat.tensors()
+    with torch.no_grad():
+        for leaf in flat.leaves:
+            leaf.mul_(1.01).add_(0.3)
     values = flat.values()
+    for name, tensor in flat.tensors().items():
+        assert torch.equal(tensor, values[name].to(tensor.dtype))
+
+
+@each_format
+@each_method
+def test_gradients_reach_the_flat_tensors(method: Method, dtype: torch.dtype) -> None:
+    """A gradient at one tensor lands at its place in the flat one; elsewhere is zero."""
+    flat, values = started(method, dtype)
+    torch.stack([tensor.float().sum() for tensor in flat.tensors().values()]).sum().backward()
+    flat.collect_gradients()
     touched = {min(values), max(values), "head.bias"}
+    tensors = flat.tensors()
     for name in touched:
-        (2 * flat.tensors(torch.float32)[name]).sum().backward()
+        (2 * tensors[name]).sum().backward()
+    flat.collect_gradients()
     gradients = {name: torch.full_like(value, 2.0 * (name in touched)) for name, value in values.items()}
-    marks = FlatParameters(method.sites(TINY, num_labels=3), gradients, CPU)
+    marks = FlatParameters(method.sites(TINY, num_labels=3), gradients, CPU, dtype)
     for leaf, expected in zip(flat.leaves, marks.leaves, strict=True):
-        found = torch.zeros_like(leaf) if leaf.grad is None else leaf.grad
-        assert torch.equal(found, expected.detach())
+        assert leaf.grad is not None
+        assert torch.equal(leaf.grad, expected.detach())
+
+
+@each_format
+@each_method
+def test_gradients_are_those_of_the_casts(method: Method, dtype: torch.dtype) -> None:
+    """The gradients are those that autograd gives through plain casts of the master values."""
+    flat, values = started(method, dtype)
+    leaves = {name: value.clone().requires_grad_() for name, value in values.items()}
+    tensors = flat.tensors()
+    cast = {name: leaf.to(tensors[name].dtype) for name, leaf in leaves.items()}
+    for given in (tensors, cast):
+        torch.stack([tensor.float().pow(3).sum() for tensor in given.values()]).sum().backward()
+    flat.collect_gradients()
+    gradients = {name: leaf.grad for name, leaf in leaves.items() if leaf.grad is not None}
+    marks = FlatParameters(method.sites(TINY, num_labels=3), gradients, CPU, dtype)
+    for leaf, expected in zip(flat.leaves, marks.leaves, strict=True):
+        assert leaf.grad is not None
+        assert torch.equal(leaf.grad, expected.detach())
 
 
 def test_a_snapshot_is_restored() -> None:
