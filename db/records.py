@@ -32,6 +32,8 @@ class Regime(StrEnum):
     """One model learns all tasks at once; each is evaluated once, after the last position."""
     SEPARATE = "separate"
     """Each task by itself without a backbone; it is evaluated once, at its own position."""
+    STUDY = "study"
+    """Trainings or measurements beside a stream; nothing arrives."""
 
 
 class Owner(StrEnum):

@@ -10,15 +10,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from db import Database, LedgerError, UsageError
-from db.records import RunRecord, RunStatus
+from db.records import Regime, RunRecord, RunStatus
 from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_USER, report_error
 from stream.errors import StreamError, UserError
 from stream.method_table import MethodTable
 from stream.reports.methods import plain_lines, write_method_reports
 from stream.reports.methods.layout import grid_of
 from stream.reports.seeds import seed_lines
+from stream.reports.studies import study_summaries
 from stream.results import load_results
 from stream.seeds import seed_rows
+from stream.study_results import StudyResults, is_training_study, load_study
 from stream.tabulation import method_table
 
 
@@ -36,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 names, left_out = finished_runs(database.runs())
             else:
                 names = named_runs(options.runs)
+            names, studies = studies_apart(database, names)
             table = method_table([load_results(database.ledger(name)) for name in names])
         write_method_reports(table, options.out)
     except (UserError, UsageError) as error:
@@ -43,8 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (StreamError, LedgerError) as error:
         return report_error(error, EXIT_DAMAGE)
     several = seed_lines(seed_rows([column.results for column in table.columns]))
-    lines = (*plain_lines(grid_of(table), table.notes), *several, *left_out, f"comparison: {options.out}")
-    for line in lines:
+    lines = (*plain_lines(grid_of(table), table.notes), *several, *study_summaries(studies), *left_out)
+    for line in (*lines, f"comparison: {options.out}"):
         print(line)
     return exit_code(table)
 
@@ -52,6 +55,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def exit_code(table: MethodTable) -> int:
     """1 where a run failed its promise: an isolated method forgot, or joint training was not restored."""
     return EXIT_DAMAGE if any(column.proof == "failed" for column in table.columns) else EXIT_DONE
+
+
+def studies_apart(
+    database: Database, names: Sequence[str]
+) -> tuple[tuple[str, ...], tuple[StudyResults, ...]]:
+    """Return the names that are no studies, and the studies of trainings among the others.
+
+    Raises:
+        UserError: there are only studies.
+    """
+    ledgers = {name: database.ledger(name) for name in names}
+    runs = {name: ledger.run() for name, ledger in ledgers.items()}
+    streams = tuple(name for name in names if runs[name].regime is not Regime.STUDY)
+    if not streams:
+        raise UserError(
+            f"{', '.join(names)}: only studies, which have no tasks that arrive; write their reports with "
+            "python -m stream.report, or name a run beside them."
+        )
+    return streams, tuple(load_study(ledgers[name]) for name in names if is_training_study(runs[name]))
 
 
 def finished_runs(runs: Sequence[RunRecord]) -> tuple[tuple[str, ...], tuple[str, ...]]:

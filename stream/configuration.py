@@ -16,6 +16,7 @@ from stream.learning.recipe import Recipe
 from stream.learning.sweep import Sweep
 from stream.model.specification import method_named
 from stream.scheduler import Order
+from stream.study_grid import StudyGrid
 from tasks import DataMode, Limits, did_you_mean, suite_parts
 from tasks.windows import SPAN_LENGTH
 
@@ -66,6 +67,8 @@ class RunConfiguration:
     """What is chosen among for each task; None: nothing is."""
     choices_from: str | None = None
     """The run whose choices are taken: later seeds repeat what the first one chose."""
+    study: StudyGrid | None = None
+    """What a study trains instead of a stream."""
 
     def __post_init__(self) -> None:
         parse_coverage(self.reevaluate)
@@ -87,6 +90,8 @@ class RunConfiguration:
 
     def default_name(self) -> str:
         """Name of a run that was given none, e.g. `additional17-houlsby-quick`."""
+        if self.study is not None:
+            return f"{self.suite_name}-study-{self.study.name}"
         return f"{self.suite_name}-{self.method_name}-{self.preset}"
 
 

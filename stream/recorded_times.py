@@ -67,6 +67,12 @@ def recorded_times(
     )
 
 
+_WITHOUT_TIMES: Mapping[Regime, str] = {
+    Regime.JOINT: "learned all tasks at once",
+    Regime.STUDY: "is a study, in which no task arrives",
+}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Arrival:
     """What the ledger holds of one arrival."""
@@ -89,9 +95,9 @@ class _Arrival:
 
 def _arrivals(ledger: Ledger, with_reevaluation: bool) -> list[_Arrival]:
     run = ledger.run()
-    if run.regime is Regime.JOINT:
+    if run.regime in _WITHOUT_TIMES:
         raise UserError(
-            f"the run '{run.name}' learned all tasks at once, so no task has a time of its own; "
+            f"the run '{run.name}' {_WITHOUT_TIMES[run.regime]}, so no task has a time of its own; "
             "choose a run that learns task by task"
         )
     waits_for_row = with_reevaluation and run.regime is Regime.STREAM

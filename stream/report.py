@@ -12,7 +12,9 @@ from stream.coverage import coverage_of
 from stream.errors import StreamError, UserError
 from stream.model.forecast import bert_base_growth
 from stream.reports import last_lines, write_reports
+from stream.reports.studies import study_lines, write_study_reports
 from stream.results import load_results
+from stream.study_results import is_training_study, load_study
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,8 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _report(database: Database, name: str, out: Path | None) -> tuple[str, ...]:
-    results = load_results(database.ledger(name))
+    ledger = database.ledger(name)
+    results = load_results(ledger)
     folder = out or Path("runs") / name
+    if is_training_study(results.run):
+        study = load_study(ledger)
+        write_study_reports(study, folder)
+        return (*study_lines(study), f"reports: {folder}")
     growth = bert_base_growth(results)
     write_reports(results, folder, bert_base_growth=growth)
     return (*last_lines(results, bert_base_growth=growth), f"reports: {folder}")

@@ -1,7 +1,5 @@
 """From a configuration to a finished run: wires suite, backbone, learner, ledger and display together."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -9,15 +7,16 @@ from typing import Any
 
 import torch
 
-from db import ConfigurationError, Database, Ledger, LedgerError, RunExistsError
+from db import ConfigurationError, Database, Ledger, RunExistsError
 from db.records import NewRun, Regime, RunRecord, RunStatus
 from stream.baselines import learn_jointly, learn_separately
-from stream.choosing import Choice, choose_arrival, chosen_by, learn_once
+from stream.choosing import Choice, choose_arrival, chosen_by, learn_once, study_tasks
 from stream.configuration import RunConfiguration, difference, with_added
 from stream.coverage import parse_coverage
 from stream.display import Display
+from stream.endings import interruption_named, status_kept
 from stream.environment import describe_environment
-from stream.errors import RunInterrupted, UserError
+from stream.errors import UserError
 from stream.learning import objectives
 from stream.learning.learner import Learner
 from stream.model.architecture import Architecture
@@ -28,9 +27,11 @@ from stream.model.methods import Method
 from stream.model.precision import DeviceChoice, choose_device, choose_dtype
 from stream.model.specification import method_named
 from stream.reports import last_lines, make_folder, write_reports
+from stream.reports.studies import study_lines, write_study_reports
 from stream.results import RunResults
 from stream.scheduler import Order, TaskStream, order_names
 from stream.simulator import Learn, learn_arrival, simulate
+from stream.study_results import is_training_study, load_study
 from tasks import Suite, Task, TaskCard, availability, load_task, open_suite
 from tasks.task import CLASSIFYING
 
@@ -63,7 +64,7 @@ def run_session(configuration: RunConfiguration, place: Place, display: Display)
         availability(card, place.data_home, configuration.data)  # missing data is said before anything starts
     with Database.open(place.database) as database:
         name = _run_name(database, configuration, place)
-        with database.acquire(name), _interruption_named(name):
+        with database.acquire(name), interruption_named(name):
             out = place.out or Path("runs") / name
             make_folder(out)
             stored = database.ledger(name).run() if name in database.run_names() else None
@@ -71,14 +72,27 @@ def run_session(configuration: RunConfiguration, place: Place, display: Display)
             learner = make_learner(configuration, backbone)
             stream = make_stream(configuration, suite, place.data_home)
             ledger = _ledger(database, name, configuration, learner, stream, stored)
-            with _status_kept(ledger), display:
-                learn = _way_of_learning(configuration, database, place)
-                results = _learn_all(stream, learner, ledger, display, learn)
-                growth = bert_base_growth(results)
-                write_reports(results, out, bert_base_growth=growth)
-                lines = (*last_lines(results, bert_base_growth=growth), f"reports: {out}")
-                display.run_finished(results, lines)
+            with status_kept(ledger), display:
+                if configuration.study is None:
+                    learn = _way_of_learning(configuration, database, place)
+                    results = _learn_all(stream, learner, ledger, display, learn)
+                else:
+                    results = study_tasks(
+                        stream, learner, ledger, display, grid=configuration.study, reuse=place.reuse
+                    )
+                display.run_finished(results, _reported(results, ledger, out))
             return results
+
+
+def _reported(results: RunResults, ledger: Ledger, out: Path) -> tuple[str, ...]:
+    """Leave the reports in `out`; return the last lines for the terminal."""
+    if is_training_study(results.run):
+        study = load_study(ledger)
+        write_study_reports(study, out)
+        return (*study_lines(study), f"reports: {out}")
+    growth = bert_base_growth(results)
+    write_reports(results, out, bert_base_growth=growth)
+    return (*last_lines(results, bert_base_growth=growth), f"reports: {out}")
 
 
 def chosen_suite(configuration: RunConfiguration) -> Suite:
@@ -216,7 +230,7 @@ def _ledger(
 
 
 def _new_run(name: str, configuration: RunConfiguration, learner: Learner, stream: TaskStream) -> NewRun:
-    backbone = learner.backbone
+    backbone, study = learner.backbone, configuration.study
     environment = describe_environment(backbone.device, backbone.dtype)
     options = dict(learner.method.options)
     if configuration.sweep is not None and configuration.sweep.adapter_sizes:
@@ -225,9 +239,9 @@ def _new_run(name: str, configuration: RunConfiguration, learner: Learner, strea
     return NewRun(
         name=name,
         suite=configuration.suite,
-        method=configuration.method,
+        method=configuration.method if study is None else f"study {study.name}",
         isolated=learner.method.isolated,
-        regime=learner.method.regime,
+        regime=learner.method.regime if study is None else Regime.STUDY,
         task_names=stream.names,
         backbone=backbone.name,
         backbone_sha256=learner.backbone_sha256,
@@ -257,38 +271,9 @@ def _learn_all(
 ) -> RunResults:
     """Learn the tasks in the way of the method's regime."""
     match learner.method.regime:
-        case Regime.STREAM:
-            return simulate(stream, learner, ledger, display, learn)
         case Regime.JOINT:
             return learn_jointly(stream, learner, ledger, display)
         case Regime.SEPARATE:
             return learn_separately(stream, learner, ledger, display)
-
-
-@contextmanager
-def _interruption_named(name: str) -> Iterator[None]:
-    """Say which run Ctrl-C interrupted: a default name with a number is not on the command line."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise RunInterrupted(name) from None
-
-
-@contextmanager
-def _status_kept(ledger: Ledger) -> Iterator[None]:
-    """Record how the run ended when it does not reach its end."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        ledger.set_status(RunStatus.INTERRUPTED)
-        raise
-    except BaseException as error:
-        _record_failure(ledger, f"{type(error).__name__}: {error}")
-        raise
-
-
-def _record_failure(ledger: Ledger, message: str) -> None:
-    try:
-        ledger.set_status(RunStatus.FAILED, message)
-    except LedgerError:
-        return  # the error on its way says more: the ledger itself may be what failed
+        case _:
+            return simulate(stream, learner, ledger, display, learn)

@@ -57,6 +57,11 @@ def labels_of(trials: Sequence[TrialRecord]) -> dict[str, str]:
     return {recipe: ", ".join(fact[i] for i in varying) for recipe, fact in facts.items()}
 
 
+def training_label(trial: TrialRecord) -> str:
+    """What sets a training of a study apart: its method with all options, and its rate."""
+    return f"{trial.method}, rate {trial.learning_rate:g}"
+
+
 def score_after(trial: TrialRecord, num_epochs: int) -> float | None:
     """Validation metric of the best of the first epochs; None where undefined or the training failed.
 

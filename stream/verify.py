@@ -48,6 +48,8 @@ class Verdict:
     """Among test splits that could not be compared bit for bit."""
     num_tasks: int = 0
     """Tasks that were evaluated again, each on one test split or more."""
+    serves_tasks: bool = True
+    """False for a study: what it stored was hashed, and there is nothing to evaluate again."""
 
     @property
     def noun(self) -> str:
@@ -97,6 +99,10 @@ def verify(ledger: Ledger, *, device: str = "auto") -> Verdict:
     damages += _missing_cells(ledger, run) + _damaged_files(run)
     if damages:
         return Verdict(damages=tuple(damages), num_equal=0, num_not_comparable=0, num_changed_predictions=0)
+    if run.regime is Regime.STUDY:
+        return Verdict(
+            damages=(), num_equal=0, num_not_comparable=0, num_changed_predictions=0, serves_tasks=False
+        )
     learner = _learner(run, device)
     if learner.backbone_sha256 != run.backbone_sha256:
         sentence = (
@@ -270,6 +276,8 @@ def _last_lines(verdict: Verdict) -> Iterator[str]:
             f"{verdict.num_changed_predictions} with changed predictions; "
             f"{verdict.num_equal} equal bit for bit"
         )
+    elif not verdict.serves_tasks:
+        yield "intact: every stored byte has its recorded hash; a study serves no task, so none is evaluated"
     else:
         yield f"proven bit for bit: {verdict.num_equal} of {verdict.num_equal} {verdict.noun}"
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from db import Database, Ledger, LedgerError, UsageError
-from db.records import EvaluationRecord, LearnedSplit, Owner, RunRecord, RunStatus, TaskRecord
+from db.records import EvaluationRecord, LearnedSplit, Owner, Regime, RunRecord, RunStatus, TaskRecord
 from db.trial_records import TrialRecord, TrialStatus
 from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_INTERRUPTED, EXIT_USER, report_error
 from stream.comparisons import comparison
@@ -23,9 +23,11 @@ from stream.display import DisplayKind, open_display, print_picture
 from stream.display.protocol import ChoosingProgress, Display
 from stream.errors import UserError
 from stream.growth import GrowthCounter, StoredTask
+from stream.reports.studies import headline, study_lines
 from stream.results import load_results, num_classes, stored_tasks, task_result
 from stream.selection.halving import rungs
-from stream.trials import labels_of, score_after
+from stream.study_results import is_training_study, load_study
+from stream.trials import labels_of, score_after, training_label
 
 SECONDS_BETWEEN_LOOKS = 1.0
 
@@ -117,7 +119,10 @@ def candidate_in_training(ledger: Ledger, position: int) -> ChoosingProgress | N
     running = next((trial for trial in trials if trial.status is TrialStatus.RUNNING), None)
     if running is None or running.rung is None:
         return None
-    sweep = ledger.run().configuration.get("sweep") or {}
+    run = ledger.run()
+    if run.regime is Regime.STUDY:
+        return _training_under_way(trials, running)
+    sweep = run.configuration.get("sweep") or {}
     rivals = [trial for trial in trials if trial.num_epochs == running.num_epochs]
     steps = rungs(len(rivals), running.num_epochs, halving=bool(sweep.get("halving", True)))
     rung = min(running.rung, len(steps) - 1)
@@ -136,6 +141,23 @@ def candidate_in_training(ledger: Ledger, position: int) -> ChoosingProgress | N
         valid=None,
         leader="" if leader is None else labels[leader.recipe_sha256],
         leader_valid=None if leader is None else scores[leader.recipe_sha256],
+    )
+
+
+def _training_under_way(trials: Sequence[TrialRecord], running: TrialRecord) -> ChoosingProgress:
+    done = [trial for trial in trials if trial.status is TrialStatus.FINISHED and trial.valid is not None]
+    leader = max(done, key=_valid, default=None)
+    return ChoosingProgress(
+        position=running.position,
+        number=running.number + 1,
+        num_candidates=len(trials),
+        label=training_label(running),
+        rung=0,
+        num_rungs=1,
+        num_epochs=running.num_epochs,
+        valid=None,
+        leader="" if leader is None else training_label(leader),
+        leader_valid=None if leader is None else leader.valid,
     )
 
 
@@ -188,9 +210,14 @@ def parser() -> argparse.ArgumentParser:
 def watch(database: Database, name: str, *, once: bool, display: DisplayKind) -> None:
     """Show the run, once or until it ends. Raises UnknownRunError where there is none of that name."""
     ledger = database.ledger(name)
+    is_study = is_training_study(ledger.run())
+    if once and is_study:
+        print("\n".join((headline(study := load_study(ledger)), *study_lines(study))))
+        return
     if once:
         print_picture(load_results(ledger))
         return
+    display = "plain" if is_study else display  # a study has no matrix to draw
     age = (datetime.now(UTC) - ledger.run().created_at).total_seconds()
     with open_display(display, elapsed_seconds=age) as shown:
         follow(ledger, shown, wait=lambda: time.sleep(SECONDS_BETWEEN_LOOKS))

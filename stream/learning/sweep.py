@@ -82,7 +82,7 @@ def candidates(
         for rate in sweep.learning_rates or (learner.recipe.learning_rate,):
             for epochs in _epochs(sweep, learner, prepared):
                 recipe = replace(learner.recipe, learning_rate=rate, num_epochs=epochs)
-                made = _candidate(replace(learner, method=own, recipe=recipe), text, prepared, seed)
+                made = candidate_for(replace(learner, method=own, recipe=recipe), text, prepared, seed)
                 found.setdefault(made.recipe_sha256, made)
     ordered = sorted(found.values(), key=lambda c: (c.num_params, c.learning_rate, c.num_epochs))
     return tuple(ordered)
@@ -120,7 +120,15 @@ def _epochs(sweep: Sweep, learner: Learner, prepared: PreparedTask) -> tuple[int
     return tuple(given if epochs == budget else epochs for epochs in wanted)
 
 
-def _candidate(learner: Learner, text: str, prepared: PreparedTask, seed: int) -> Candidate:
+def candidate_for(learner: Learner, text: str, prepared: PreparedTask, seed: int) -> Candidate:
+    """The training of a task by a learner as it is.
+
+    Args:
+        learner: with the candidate's method and recipe.
+        text: the method as the command line names it.
+        prepared: the task.
+        seed: of the arrival.
+    """
     task = prepared.task
     return Candidate(
         learner=learner,

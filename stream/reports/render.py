@@ -47,6 +47,14 @@ def as_png(draw: Callable[[Subject], Figure], subject: Subject) -> bytes:
     return content.getvalue()
 
 
+def as_svg_file(draw: Callable[[Subject], Figure], subject: Subject) -> bytes:
+    """Return the figure as an SVG document of its own, on white."""
+    with matplotlib.rc_context(SETTINGS), _any_script():
+        content = BytesIO()
+        draw(subject).savefig(content, format="svg", metadata={"Date": None})
+    return content.getvalue()
+
+
 def as_svg(draw: Callable[[Subject], Figure], subject: Subject, prefix: str) -> str:
     """Return the figure as an <svg> element to stand inside a page.
 

@@ -1,0 +1,33 @@
+"""Everything a study of trainings leaves in its folder, written file by file under temporary names."""
+
+from pathlib import Path
+
+from stream.reports.files import make_folder, replace_bytes
+from stream.reports.render import as_png, as_svg_file
+from stream.reports.studies.figures import study_figures
+from stream.reports.studies.page import study_html
+from stream.reports.studies.text import study_markdown
+from stream.reports.studies.trainings import write_study_tables
+from stream.study_results import StudyResults
+
+
+def write_study_reports(study: StudyResults, out: Path) -> tuple[Path, ...]:
+    """Write both CSV files, study.md, figures as PNG and SVG, and report.html; return their paths.
+
+    Works on a study at any stage; before a training ended there are no figures.
+
+    Raises:
+        UserError: the folder cannot be made or written.
+    """
+    make_folder(out)
+    tables = write_study_tables(study, out)
+    document, page = out / "study.md", out / "report.html"
+    replace_bytes(document, study_markdown(study).encode())
+    figures: list[Path] = []
+    for stem, draw in study_figures(study).items():
+        for suffix, render in ((".png", as_png), (".svg", as_svg_file)):
+            path = (out / stem).with_suffix(suffix)
+            replace_bytes(path, render(draw, study))
+            figures.append(path)
+    replace_bytes(page, study_html(study).encode())
+    return (*tables, document, *figures, page)

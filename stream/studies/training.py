@@ -1,0 +1,225 @@
+"""The studies that train: what each one varies, and its command line.
+
+All share one budget unless a larger one is asked for: at most 2,000 training examples a task, five epochs,
+three seeds.
+"""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from stream.configuration import Overrides, Preset, RunConfiguration, limits_for, recipe_for
+from stream.display import open_display
+from stream.model.backbone import MINILM, load_backbone
+from stream.model.bottleneck import default_adapter_size
+from stream.model.precision import choose_device, choose_dtype
+from stream.model.specification import method_named
+from stream.scheduler import Order
+from stream.session import Place, run_session
+from stream.studies.command import StudyCommand
+from stream.study_grid import Setting, StudyGrid
+from stream.sweep_options import positive_numbers, seeds_of, whole_numbers
+from tasks import DataMode, resolve_home
+
+MAX_TRAIN, MAX_TEST, EPOCHS, SEEDS = 2000, 1000, 5, 3
+"""The budget where none is asked for; the second caps the validation split."""
+SCALES = (1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+"""Deviations of the initialisation study (Houlsby et al. 2019, section 3.6: within [1e-7, 1])."""
+SIZES = tuple(2**n for n in range(10))
+"""Sizes of the paper's Figure 4."""
+RATES = (2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3)
+"""Rates within the range of the paper's Figure 7, [2e-5, 1e-3]."""
+VARIANTS = {
+    "layer norm inside": "norm",
+    "deeper": "deep",
+    "tanh": "activation=tanh",
+    "ReLU": "activation=relu",
+    "attention only": "placement=attention",
+    "feed-forward only": "placement=feed-forward",
+    "parallel": "parallel",
+}
+"""Options of `houlsby` by what the figure calls them (section 3.6); the plain one's activation is GELU."""
+PLAIN = "plain"
+ADAPTERS = "adapters"
+
+Settings = Callable[[Namespace, int, int], tuple[tuple[Setting, ...], str | None]]
+"""From the options, the adapter size and the backbone's number of layers to settings and the reference."""
+
+
+def init_scale_settings(
+    options: Namespace, size: int, num_layers: int
+) -> tuple[tuple[Setting, ...], str | None]:
+    """Adapters whose fresh weights have each of the deviations."""
+    scales = positive_numbers("--scales", options.scales).values or SCALES
+    settings = [
+        _setting(options, ADAPTERS, f"houlsby:size={size}:scale={scale:g}", scale) for scale in scales
+    ]
+    return tuple(settings), None
+
+
+def size_settings(options: Namespace, size: int, num_layers: int) -> tuple[tuple[Setting, ...], str | None]:
+    """Adapters of each size, and beside them layer norms, the top layers and the whole backbone."""
+    sizes = whole_numbers("--sizes", options.sizes).values or SIZES
+    tops = [number for number in _tops(options, num_layers) if number < num_layers]
+    settings = [_setting(options, ADAPTERS, f"houlsby:size={m}", float(m)) for m in sizes]
+    settings += [_setting(options, "layer norms", "layer-norm")]
+    settings += [_setting(options, "top layers", f"fine-tune:{number}") for number in tops]
+    settings += [_setting(options, "fine-tuning", "fine-tune")]
+    return tuple(settings), "fine-tune"
+
+
+def _tops(options: Namespace, num_layers: int) -> Sequence[int]:
+    """Numbers of top layers: those given, or powers of two below the backbone's."""
+    given = whole_numbers("--top-layers", options.top_layers).values
+    return given or [2**n for n in range(num_layers.bit_length()) if 2**n < num_layers]
+
+
+def learning_rate_settings(
+    options: Namespace, size: int, num_layers: int
+) -> tuple[tuple[Setting, ...], str | None]:
+    """Adapters and full fine-tuning at each of the rates."""
+    rates = positive_numbers("--learning-rate", options.learning_rate).values or RATES
+    methods = {ADAPTERS: f"houlsby:size={size}", "fine-tuning": "fine-tune"}
+    return tuple(
+        Setting(series=series, x=rate, method=method, learning_rates=(rate,))
+        for series, method in methods.items()
+        for rate in rates
+    ), None
+
+
+def variant_settings(
+    options: Namespace, size: int, num_layers: int
+) -> tuple[tuple[Setting, ...], str | None]:
+    """The plain adapters and each of their variants."""
+    plain = f"houlsby:size={size}"
+    settings = [_setting(options, PLAIN, plain)]
+    settings += [_setting(options, name, f"{plain}:{option}") for name, option in VARIANTS.items()]
+    return tuple(settings), plain
+
+
+def _setting(options: Namespace, series: str, method: str, x: float | None = None) -> Setting:
+    """A setting at the rates asked for, or at its method's own."""
+    given = positive_numbers("--learning-rate", options.learning_rate).values
+    own = method_named(method, adapter_size=1).learning_rate
+    return Setting(series=series, x=x, method=method, learning_rates=given or (own,))
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """The options that all studies of trainings have."""
+    what = parser.add_argument_group("what is learned")
+    what.add_argument("--suite", default="additional17", help="as for stream.run; default: additional17")
+    what.add_argument("--tasks", required=True, help="tasks of the suite, separated by commas")
+    what.add_argument("--data", choices=list(DataMode), default=DataMode.AUTO, help="default: auto")
+    what.add_argument("--data-home", help="folder with the suites' files; also STREAM_DATA")
+    how = parser.add_argument_group("how it is learned")
+    how.add_argument("--backbone", default=MINILM, help="minilm, a name of the Hugging Face hub, or a folder")
+    how.add_argument("--adapter-size", type=int, help="default: nearest the paper's 1.14 %% per task")
+    how.add_argument("--max-train", type=int, default=MAX_TRAIN, help=f"per task; default: {MAX_TRAIN}")
+    how.add_argument("--max-test", type=int, default=MAX_TEST, help=f"validation; default: {MAX_TEST}")
+    how.add_argument("--epochs", type=int, default=EPOCHS, help=f"default: {EPOCHS}")
+    how.add_argument("--seeds", default=str(SEEDS), help=f"a number or a list of them; default: {SEEDS}")
+    how.add_argument(
+        "--learning-rate", help="or a list; of several the best one counts; default: the method's own"
+    )
+    how.add_argument("--batch-size", type=int)
+    how.add_argument("--max-length", type=int, help="tokens of a text; default: 128")
+    how.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    where = parser.add_argument_group("where it is kept and shown")
+    where.add_argument("--db", default="sqlite:///runs.db", help="default: sqlite:///runs.db")
+    where.add_argument("--name", help="name of the study's run; default: SUITE-study-NAME")
+    where.add_argument("--resume", action="store_true", help="go on with the study of that name")
+    where.add_argument("--train-again", action="store_true", help="train what the database holds already")
+    where.add_argument("--out", type=Path, help="folder of its files; default: runs/NAME")
+    where.add_argument(
+        "--display", choices=["auto", "plain", "quiet"], default="auto", help="auto: plain lines"
+    )
+
+
+def _add_init_scale_options(parser: ArgumentParser) -> None:
+    add_options(parser)
+    parser.add_argument("--scales", help="deviations; default: 1e-7 to 1, each ten times the last")
+
+
+def _add_size_options(parser: ArgumentParser) -> None:
+    add_options(parser)
+    parser.add_argument("--sizes", help="adapter sizes; default: 1, 2, 4 ... 512")
+    parser.add_argument("--top-layers", help="numbers of top layers; default: powers of two")
+
+
+def configuration_of(name: str, settings_of: Settings, options: Namespace) -> RunConfiguration:
+    """What decides the numbers of a study.
+
+    Raises:
+        UserError: an option's value is not allowed.
+    """
+    device = choose_device(options.device)
+    architecture = load_backbone(options.backbone, device=device, dtype=choose_dtype(device)).architecture
+    size = default_adapter_size(architecture) if options.adapter_size is None else options.adapter_size
+    settings, reference = settings_of(options, size, architecture.num_layers)
+    for setting in settings:
+        method_named(setting.method, adapter_size=1).sites(architecture, 1)
+    overrides = Overrides(
+        max_train=options.max_train,
+        max_test=options.max_test,
+        num_epochs=options.epochs,
+        batch_size=options.batch_size,
+        max_length=options.max_length,
+    )
+    return RunConfiguration(
+        suite=options.suite,
+        tasks=tuple(task.strip() for task in options.tasks.split(",")),
+        data=DataMode(options.data),
+        split_seed=0,
+        order=Order.PAPER,
+        seed=0,
+        backbone=options.backbone,
+        method=settings[0].method,
+        adapter_size=size,
+        preset=Preset.STANDARD,
+        limits=limits_for(Preset.STANDARD, overrides),
+        recipe=recipe_for(Preset.STANDARD, overrides, settings[0].method),
+        study=StudyGrid(name=name, seeds=seeds_of(options.seeds, 0), settings=settings, reference=reference),
+    )
+
+
+def run_study(name: str, settings_of: Settings, options: Namespace) -> tuple[str, ...]:
+    """Make or continue a study; its display says what came of it."""
+    place = Place(
+        database=options.db,
+        data_home=resolve_home(options.data_home),
+        name=options.name,
+        resume=options.resume,
+        out=options.out,
+        device=options.device,
+        reuse=not options.train_again,
+    )
+    configuration = configuration_of(name, settings_of, options)
+    run_session(configuration, place, open_display("plain" if options.display == "auto" else options.display))
+    return ()
+
+
+def _command(
+    name: str, summary: str, settings_of: Settings, add: Callable[[ArgumentParser], None] = add_options
+) -> StudyCommand:
+    return StudyCommand(
+        name=name, summary=summary, add_options=add, run=partial(run_study, name, settings_of)
+    )
+
+
+TRAINING_STUDIES = (
+    _command(
+        "init-scale",
+        "validation over the deviation of fresh adapter weights",
+        init_scale_settings,
+        _add_init_scale_options,
+    ),
+    _command(
+        "size",
+        "validation over adapter sizes, beside layer norms, top layers and full fine-tuning",
+        size_settings,
+        _add_size_options,
+    ),
+    _command("learning-rate", "adapters and fine-tuning over learning rates", learning_rate_settings),
+    _command("variants", "variants of the adapter against the plain one", variant_settings),
+)
