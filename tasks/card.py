@@ -87,6 +87,8 @@ class TaskCard:
     """Member of the archive at `url` that is the train file; None: `url` is the file."""
     sha256: str | None = None
     """SHA-256 (hex) of the train file; of the member where there is one."""
+    sha256_of: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 (hex) of further files, by their names in `valid`, `test` and `tests`."""
     encoding: str = "utf-8"
     undecodable: Undecodable = Undecodable.REFUSE
     quoting: Quoting = Quoting.STANDARD

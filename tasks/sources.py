@@ -5,7 +5,7 @@ missing file of a user's own suite is an error in every mode but `simulated`: a 
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -115,7 +115,7 @@ def _files(card: TaskCard, home: Path | None, network: Network) -> Availability 
             paths[split] = path
     if "train" in paths:
         return Availability(
-            status=_status(card), origin=Origin.FILES, paths=paths, notes=_difference(card, paths["train"])
+            status=_status(card), origin=Origin.FILES, paths=paths, notes=tuple(_differences(card, paths))
         )
     return _fetched(card, home, paths, network)
 
@@ -156,8 +156,9 @@ def _missing(card: TaskCard, name: str, home: Path | None) -> str:
     return f"the file is not in {folders[0]} or {folders[1]}" if folders else "no data home is given"
 
 
-def _difference(card: TaskCard, path: Path) -> tuple[str, ...]:
-    """A note where the file found is not the one pinned; it is used all the same."""
-    if card.sha256 is None or (got := file_sha256(path)) == card.sha256:
-        return ()
-    return (f"{path.name} is not the pinned copy (SHA-256 {got[:12]}..., pinned {card.sha256[:12]}...)",)
+def _differences(card: TaskCard, paths: Mapping[str, Path]) -> Iterator[str]:
+    """A note for each file found that is not the one pinned; it is used all the same."""
+    for split, path in paths.items():
+        pinned = card.sha256 if split == "train" else card.sha256_of.get(card.given[split])
+        if pinned is not None and (got := file_sha256(path)) != pinned:
+            yield f"{path.name} is not the pinned copy (SHA-256 {got[:12]}..., pinned {pinned[:12]}...)"

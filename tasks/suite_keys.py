@@ -132,6 +132,7 @@ def _table_of(convert: Callable[[object], Any]) -> Callable[[object], dict[str, 
 
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+_SHA256 = r"[0-9a-f]{64}"
 _METRIC = r"[a-z][a-z0-9_]*"
 TEXT = Rule(expected="a text that is not empty", convert=_text)
 TEXTS = Rule(expected="a list of texts", convert=_texts)
@@ -170,7 +171,11 @@ CARD_RULES: Mapping[str, Rule] = {
     "subset": TEXT,
     "url": Rule(expected="an address beginning with https://", convert=_matching(r"https://\S+")),
     "member": TEXT,
-    "sha256": Rule(expected="64 hexadecimal digits in lower case", convert=_matching(r"[0-9a-f]{64}")),
+    "sha256": Rule(expected="64 hexadecimal digits in lower case", convert=_matching(_SHA256)),
+    "sha256_of": Rule(
+        expected="a table from a file of valid, test or tests to 64 hexadecimal digits in lower case",
+        convert=_table_of(_matching(_SHA256)),
+    ),
     "encoding": Rule(expected="an encoding Python knows, such as utf-8 or latin-1", convert=_encoding),
     "quoting": Rule(expected=f"one of {', '.join(Quoting)}", convert=Quoting),
     "undecodable": Rule(expected=f"one of {', '.join(Undecodable)}", convert=Undecodable),

@@ -162,3 +162,14 @@ def test_a_partial_copy_is_called_partial(tmp_path, offline):
     card = next(card for card in open_suite("additional17").cards if card.partial)
     (tmp_path / card.train).write_bytes(CONTENT)
     assert availability(card, tmp_path, DataMode.AUTO, network=offline).status is DataStatus.PARTIAL
+
+
+def test_a_test_file_that_is_not_the_pinned_one_is_noted_too(shipped, tmp_path, offline):
+    """The test file has a hash of its own; a suite that pins none notes nothing."""
+    (tmp_path / "rows.csv").write_bytes(CONTENT)
+    (tmp_path / "dev.csv").write_bytes(CONTENT)
+    pinned = dataclasses.replace(shipped, test="dev.csv", sha256_of={"dev.csv": SHA256})
+    other = dataclasses.replace(pinned, sha256_of={"dev.csv": "0" * 64})
+    found = [availability(card, tmp_path, DataMode.REAL, network=offline).notes for card in (pinned, other)]
+    assert found[0] == ()
+    assert [note.partition(" (")[0] for note in found[1]] == ["dev.csv is not the pinned copy"]
