@@ -7,6 +7,7 @@ archived run can be verified, and a process of the older program may go on writi
 import sqlite3
 from collections.abc import Mapping
 
+from db.measurement_tables import MeasurementRow
 from db.tables import Base, LearnedSplitRow
 from db.trial_tables import TrialCheckpointRow, TrialRow
 
@@ -19,12 +20,14 @@ ADDED_SINCE: Mapping[str, Mapping[str, str]] = {
     },
     "0002": {"tasks": _KIND},
     "0003": {"tasks": _KIND},
+    "0004": {},
 }
 """Columns, as SQL by table, that a revision lacks; revisions that are not listed must be migrated first."""
 TABLES_SINCE: Mapping[str, tuple[type[Base], ...]] = {
-    "0001": (TrialRow, TrialCheckpointRow, LearnedSplitRow),
-    "0002": (TrialRow, TrialCheckpointRow, LearnedSplitRow),
-    "0003": (LearnedSplitRow,),
+    "0001": (TrialRow, TrialCheckpointRow, LearnedSplitRow, MeasurementRow),
+    "0002": (TrialRow, TrialCheckpointRow, LearnedSplitRow, MeasurementRow),
+    "0003": (LearnedSplitRow, MeasurementRow),
+    "0004": (MeasurementRow,),
 }
 """Tables that a revision lacks; they are read as empty."""
 

@@ -2,7 +2,7 @@
 
 Each method is one transaction: what it recorded is there after a SIGKILL, or none of it is. Rows never leave
 `db`; frozen records do. The methods lie in parts by noun: arrivals, tensors (parameters), evaluations,
-checkpoints, trials, trainings, removal, integrity.
+checkpoints, trials, trainings, measurements, removal, integrity.
 """
 
 from functools import partial
@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from db.ledger.arrivals import ArrivalRows
 from db.ledger.evaluations import EvaluationRows
 from db.ledger.integrity import Integrity
+from db.ledger.measurements import MeasurementRows
 from db.ledger.removal import Removal
 from db.ledger.tensors import ParameterRows
 from db.ledger.trainings import Trainings
@@ -22,7 +23,16 @@ from db.rows import decode_run, now, seen_run, table_of
 from db.tables import RunRow
 
 
-class Ledger(ArrivalRows, ParameterRows, TrialRows, Trainings, EvaluationRows, Removal, Integrity):
+class Ledger(
+    ArrivalRows,
+    ParameterRows,
+    TrialRows,
+    Trainings,
+    EvaluationRows,
+    MeasurementRows,
+    Removal,
+    Integrity,
+):
     """Everything recorded about one run; made by `Database.create_run` or `Database.ledger`."""
 
     def run(self) -> RunRecord:

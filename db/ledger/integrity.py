@@ -7,6 +7,7 @@ from sqlalchemy import Table, select, tuple_
 from db.blobs import get_blob
 from db.errors import DamageError
 from db.ledger.part import LedgerPart
+from db.measurement_tables import MeasurementRow
 from db.records import Damage
 from db.rows import Row, row_digest, table_of
 from db.tables import EvaluationRow, LearnedSplitRow, ParametersRow, TestSetRow
@@ -31,7 +32,7 @@ class Integrity(LedgerPart):
             The damaged rows in order of the tables' keys; empty when all are as recorded.
         """
         found: list[Damage] = []
-        for table in map(table_of, (ParametersRow, LearnedSplitRow, TrialRow, EvaluationRow)):
+        for table in map(table_of, (ParametersRow, LearnedSplitRow, TrialRow, EvaluationRow, MeasurementRow)):
             for damage in self._damaged_rows(table):
                 found.append(damage)
                 if len(found) >= limit:
@@ -59,7 +60,10 @@ class Integrity(LedgerPart):
             rest = query.where(tuple_(*keys) > tuple_(*(rows[-1][key.name] for key in keys)))
 
     def _row_damage(self, table: Table, row: Row, recorded: object, digest: bytes) -> Damage:
-        if "on_position" in row:
+        if "study" in row:
+            position = None
+            what = f"row of {row['study']} measurement {row['key']}"
+        elif "on_position" in row:
             position = row["on_position"]
             what = f"evaluation row (after {row['after_position']}, on {position}, {row['split']})"
         elif "recipe_sha256" in row and "owner" not in row:

@@ -25,7 +25,7 @@ def old(url: str, tmp_path: Path) -> Path:
         evaluate(ledger, 0)
     file = tmp_path / "runs.db"
     with closing(sqlite3.connect(file)) as connection:
-        for table in ("trial_checkpoints", "trials"):
+        for table in ("trial_checkpoints", "trials", "measurements"):
             connection.execute(f"DROP TABLE {table}")
         connection.execute("ALTER TABLE runs DROP COLUMN regime")
         connection.execute("ALTER TABLE tasks DROP COLUMN paper_no_bert")
@@ -66,6 +66,7 @@ def test_a_reader_reads_it_as_it_is(url: str, old: Path) -> None:
         assert ledger.finished_arrivals() == 1
         assert ledger.trials() == ()
         assert ledger.find_trial("0" * 64) is None
+        assert ledger.measurements("ablation") == ()
     assert old.read_bytes() == before
 
 
