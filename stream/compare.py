@@ -18,6 +18,7 @@ from stream.reports.methods import plain_lines, write_method_reports
 from stream.reports.methods.layout import grid_of
 from stream.reports.seeds import seed_lines
 from stream.reports.studies import study_summaries
+from stream.reports.studies.ablation_text import ablations_text
 from stream.results import load_results
 from stream.seeds import seed_rows
 from stream.study_results import StudyResults, is_training_study, load_study
@@ -46,10 +47,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (StreamError, LedgerError) as error:
         return report_error(error, EXIT_DAMAGE)
     several = seed_lines(seed_rows([column.results for column in table.columns]))
-    lines = (*plain_lines(grid_of(table), table.notes), *several, *study_summaries(studies), *left_out)
+    studied = (*ablation_lines(table), *study_summaries(studies))
+    lines = (*plain_lines(grid_of(table), table.notes), *several, *studied, *left_out)
     for line in (*lines, f"comparison: {options.out}"):
         print(line)
     return exit_code(table)
+
+
+def ablation_lines(table: MethodTable) -> tuple[str, ...]:
+    """A line for each run whose adapters were removed by way of trial."""
+    runs = (column.results for column in table.columns)
+    return tuple(f"ablation of {r.run.name}: {ablations_text(r.ablations)}" for r in runs if r.ablations)
 
 
 def exit_code(table: MethodTable) -> int:

@@ -10,6 +10,7 @@ from itertools import chain
 from typing import Any
 
 from db.ledger import Ledger
+from db.measurement_records import Measurement
 from db.records import (
     EpochRecord,
     EvaluationRecord,
@@ -22,6 +23,8 @@ from db.records import (
     TaskRecord,
 )
 from db.trial_records import TrialRecord
+from stream.ablations import STUDY as ABLATION
+from stream.ablations import Ablation, ablations_of
 from stream.comparisons import Comparison, Proof, comparison, proof_of
 from stream.coverage import coverage_of
 from stream.growth import GrowthCurve, StoredTask, growth_curve
@@ -95,6 +98,8 @@ class RunResults:
     """Candidates of the choices, where settings were chosen per task."""
     chosen: Mapping[int, TrialRecord] = field(default_factory=dict)
     """The trial that each arrival was learned by, by position."""
+    ablations: tuple[Ablation, ...] = ()
+    """Of the tasks whose adapters were removed by way of trial, in order of arrival."""
 
     @property
     def final_values(self) -> Mapping[int, float]:
@@ -120,6 +125,7 @@ def load_results(ledger: Ledger) -> RunResults:
         further=[one for one in ledger.learned_splits() if one.split != MAIN_SPLIT],
         evaluations=tuple(chain.from_iterable(ledger.evaluations_by_arrival())),
         trials=ledger.trials(include_removed=True),
+        ablations=ledger.measurements(ABLATION),
     )
 
 
@@ -132,6 +138,7 @@ def collect_results(
     evaluations: Sequence[EvaluationRecord],
     further: Sequence[LearnedSplit] = (),
     trials: Sequence[TrialRecord] = (),
+    ablations: Sequence[Measurement] = (),
 ) -> RunResults:
     """Return the results of a run from its records, which may come in any order and stop anywhere.
 
@@ -175,6 +182,7 @@ def collect_results(
         epochs=tuple(sorted(epochs, key=lambda epoch: (epoch.position, epoch.attempt, epoch.epoch))),
         trials=tuple(trials),
         chosen=winners_of(trials, {at: task.own.recipe_sha256 for at, task in stored.items()}),
+        ablations=ablations_of(ablations, tasks),
     )
 
 

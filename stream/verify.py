@@ -9,9 +9,6 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import torch
 
 from db import Database, LedgerError, UsageError
 from db.ledger import Ledger
@@ -27,10 +24,8 @@ from stream.commands import (
 )
 from stream.errors import DamageError, StreamError, UserError
 from stream.learning.learner import Learner
-from stream.learning.recipe import Recipe
-from stream.model.backbone import Backbone, find_backbone, hash_files, load_backbone
-from stream.model.precision import choose_device
-from stream.model.specification import method_named
+from stream.model.backbone import find_backbone, hash_files
+from stream.recorded_learner import recorded_learner
 from stream.results import load_results
 from stream.serving import TaskServer
 from tasks.task import MAIN_SPLIT
@@ -103,7 +98,7 @@ def verify(ledger: Ledger, *, device: str = "auto") -> Verdict:
         return Verdict(
             damages=(), num_equal=0, num_not_comparable=0, num_changed_predictions=0, serves_tasks=False
         )
-    learner = _learner(run, device)
+    learner = recorded_learner(run, device)
     if learner.backbone_sha256 != run.backbone_sha256:
         sentence = (
             f"the backbone {run.backbone!r} has fingerprint {learner.backbone_sha256}, "
@@ -246,22 +241,6 @@ def _damaged_files(run: RunRecord) -> list[str]:
         for name, recorded in run.environment["backbone_files"].items()
         if found.get(name) != recorded
     ]
-
-
-def _learner(run: RunRecord, device: Any) -> Learner:
-    environment = run.environment
-    torch.set_num_threads(environment["num_threads"])
-    chosen = choose_device(environment["device"] if device == "auto" else device)
-    backbone: Backbone = load_backbone(
-        run.backbone, device=chosen, dtype=getattr(torch, environment["dtype"])
-    )
-    options = run.configuration["method_options"]
-    return Learner(
-        backbone=backbone,
-        backbone_sha256=backbone.fingerprint(),
-        method=method_named(run.method, adapter_size=options.get("adapter_size", 1)),
-        recipe=Recipe(),
-    )
 
 
 def _last_lines(verdict: Verdict) -> Iterator[str]:

@@ -160,8 +160,12 @@ def predict_set(
             objective.outputs_above(encoder, x, batch, below.level).cpu()
             for x, batch in zip(below.states, laid_out.batches, strict=True)
         ]
-    num_rows = len(laid_out.tokens)  # a single example is followed by its copy
-    in_order = _joined(outputs)[:num_rows] if outputs else torch.zeros(0, len(encoder.head.bias))
+    return in_example_order(outputs, laid_out) if outputs else torch.zeros(0, len(encoder.head.bias))
+
+
+def in_example_order(outputs: Sequence[Tensor], laid_out: EvaluationSet) -> Float[Tensor, "examples ..."]:
+    """The outputs of all batches of a set, one or more, in the order of its examples."""
+    in_order = _joined(outputs)[: len(laid_out.tokens)]  # a single example is followed by its copy
     result = torch.empty_like(in_order)
     result[laid_out.order] = in_order
     return result
@@ -194,6 +198,16 @@ def evaluate_set(
     """The same for an assembled encoder and a token set that is laid out."""
     started = time.perf_counter()
     outputs = predict_set(encoder, laid_out, below, objective=scoring.objective)
+    return judged(outputs, laid_out, scoring=scoring, started=started)
+
+
+def judged(
+    outputs: Float[Tensor, "examples ..."], laid_out: EvaluationSet, *, scoring: Scoring, started: float
+) -> Evaluation:
+    """Metrics, predictions and digest of outputs in example order.
+
+    `started` is the moment of `time.perf_counter` from which the evaluation is timed.
+    """
     content = scoring.objective.predictions(outputs, laid_out.tokens)
     value, secondary = scoring.values(content, laid_out.tokens)
     return Evaluation(

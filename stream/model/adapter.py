@@ -4,7 +4,7 @@ What an adapter computes can be read off its tensors: the site's name says where
 it has and whether it runs beside its sub-layer; a `norm` or a `hidden` tensor says that it has one.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import NamedTuple
@@ -119,6 +119,22 @@ def find_adapter(
             parallel=form.parallel,
         )
     return None
+
+
+def adapted_layers(parameters: Mapping[str, Tensor]) -> tuple[int, ...]:
+    """Layers in which a task's tensors insert an adapter, from the bottom."""
+    return tuple(sorted({layer for name in parameters if (layer := _adapter_layer(name)) is not None}))
+
+
+def without_adapters(parameters: Mapping[str, Tensor], layers: Container[int]) -> dict[str, Tensor]:
+    """A task's tensors but for the adapters of these layers; layer norms and head stay as they are."""
+    return {name: tensor for name, tensor in parameters.items() if _adapter_layer(name) not in layers}
+
+
+def _adapter_layer(name: str) -> int | None:
+    """The layer of an adapter's tensor, such as `layer.3.attention.adapter.down.weight`; None of another."""
+    parts = name.split(".")
+    return int(parts[1]) if parts[0] == "layer" and "adapter" in parts else None
 
 
 def apply_adapter(

@@ -106,7 +106,7 @@ def draw_cells(
     axes.set(xlabel="evaluated task", ylabel="after learning")
     _name_ticks(axes, results, len(cells))
     if len(cells) <= MAX_NAMED_TASKS:
-        _write_cells(axes, cells, lambda value: _ink_on(image.to_rgba(np.array([value]))[0]))
+        _write_cells(axes, cells, lambda value: ink_on(image.to_rgba(np.array([value]))[0]))
     return image
 
 
@@ -131,7 +131,7 @@ def _name_ticks(axes: Axes, results: RunResults, num_tasks: int) -> None:
 
 def _labels(results: RunResults) -> list[str]:
     """Names of all tasks of the stream; those that are not complete real data say so."""
-    labels = {position: _short(name) for position, name in enumerate(results.run.task_names)}
+    labels = {position: short_name(name) for position, name in enumerate(results.run.task_names)}
     labels |= {task.position: _label(results, task) for task in results.tasks}
     return list(labels.values())
 
@@ -139,10 +139,11 @@ def _labels(results: RunResults) -> list[str]:
 def _label(results: RunResults, task: TaskResult) -> str:
     marks = [] if task.data == "real" or _only_kind(results) else [task.data]
     marks += ["removed"] if task.removed else []
-    return f"{_short(task.name)} ({', '.join(marks)})" if marks else _short(task.name)
+    return f"{short_name(task.name)} ({', '.join(marks)})" if marks else short_name(task.name)
 
 
-def _short(name: str) -> str:
+def short_name(name: str) -> str:
+    """Return the name, cut where it is longer than `MAX_NAME_LENGTH`."""
     return name if len(name) <= MAX_NAME_LENGTH else f"{name[: MAX_NAME_LENGTH - 1]}…"
 
 
@@ -164,7 +165,7 @@ def _write_cells(axes: Axes, cells: Cells, ink: Callable[[float], str]) -> None:
             axes.text(on, after, text, ha="center", va="center", fontsize=7, color=ink(float(value)))
 
 
-def _ink_on(colour: Float[np.ndarray, "4"]) -> str:
+def ink_on(colour: Float[np.ndarray, "4"]) -> str:
     """Black or white, whichever stands out (ITU-R BT.601 luma)."""
     red, green, blue, _ = colour
     return "#ffffff" if 0.299 * red + 0.587 * green + 0.114 * blue < 0.5 else "#000000"

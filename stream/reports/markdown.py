@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from stream.reports.averages import task_reached
-from stream.reports.summary import DEFINITIONS, facts, number, paper_figures
+from stream.reports.summary import DEFINITIONS, facts, paper_figures
 from stream.reports.tables import grouped_notes
+from stream.reports.words import number
 from stream.results import RunResults, TaskResult
 from tasks.task import MAIN_SPLIT
 

@@ -16,14 +16,12 @@ from stream.reports.candidates import candidates_figure
 from stream.reports.figures import FIGURES
 from stream.reports.markdown import published, secondary_text, shows_limits, shows_paper
 from stream.reports.render import as_svg
-from stream.reports.summary import (
-    DEFINITIONS,
-    facts,
-    megabytes,
-    number,
-    paper_figures,
-)
+from stream.reports.studies.ablation import figure_names
+from stream.reports.studies.ablation_figure import CAPTION, ablation_figure
+from stream.reports.studies.ablation_text import PAPER, WHAT_STAYS, task_text
+from stream.reports.summary import DEFINITIONS, facts, paper_figures
 from stream.reports.tables import grouped_notes
+from stream.reports.words import megabytes, number
 from stream.results import RunResults
 
 CAPTIONS: Mapping[str, str] = {
@@ -65,6 +63,8 @@ def page_html(results: RunResults, *, bert_base_growth: float | None) -> str:
         tone=TONES[results.proof.status] if results.proof.num_done else "open",
         points={point.position: point for point in results.growth.points},
         figures=_figures(results),
+        ablations=_ablations(results),
+        ablation_words=(WHAT_STAYS, PAPER),
         settings=_settings(results.run.configuration) | _settings(results.run.environment),
         definitions=DEFINITIONS,
     )
@@ -91,6 +91,15 @@ def _figures(results: RunResults) -> list[tuple[Markup, str]]:
     captions = {**CAPTIONS, **CANDIDATE_CAPTIONS}
     drawn = figures_of(results)
     return [(Markup(as_svg(draw, results, name)), captions[name]) for name, draw in drawn.items()]
+
+
+def _ablations(results: RunResults) -> list[tuple[Markup, str, str]]:
+    """The heat map of each task whose adapters were removed, its caption, and a sentence in words."""
+    names = figure_names(results.ablations)
+    return [
+        (Markup(as_svg(ablation_figure, one, name)), CAPTION, f"{one.task}: {task_text(one)}")
+        for one, name in zip(results.ablations, names, strict=True)
+    ]
 
 
 def _settings(values: Mapping[str, Any]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from stream.queueing.study import Outcome
 from stream.reports.figures import BLUE, GREEN, GREY, ORANGE, message_figure
 from stream.reports.methods.figures import mark_of
 from stream.reports.service_report import ServiceReport
-from stream.reports.summary import count
+from stream.reports.words import count
 
 MAX_DRAWN_ARRIVALS = 2000
 """Of longer streams the beginning is drawn."""

@@ -14,7 +14,8 @@ from stream.reports.service_report import (
     time_text,
 )
 from stream.reports.service_tables import sweep_notes
-from stream.reports.summary import Fact, count
+from stream.reports.summary import Fact
+from stream.reports.words import count
 
 MAX_CUSTOMERS = 20
 

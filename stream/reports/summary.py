@@ -15,6 +15,8 @@ from stream.reports.averages import (
 )
 from stream.reports.candidates import choice_text
 from stream.reports.coverage import coverage_text, forgetting_in_part
+from stream.reports.studies.ablation_text import ablations_text
+from stream.reports.words import count, megabytes, number
 from stream.results import RunResults, TaskResult
 
 
@@ -52,6 +54,7 @@ def facts(results: RunResults, *, bert_base_growth: float | None) -> tuple[Fact,
         Fact(title="Proof", text=proof_text(results)),
         Fact(title="Size", text=size_text(results, bert_base_growth)),
         *([Fact(title="Choice", text=choice_text(results))] if results.trials else []),
+        *([Fact(title="Ablation", text=ablations_text(results.ablations))] if results.ablations else []),
         Fact(title="Data", text=data_text(results)),
     )
 
@@ -267,18 +270,3 @@ DEFINITIONS = (
 
 
 WHY_NO_PROOF = "not applicable: no pipeline is stored, so nothing can be served again and compared"
-
-
-def number(value: float | None) -> str:
-    """Return a fraction with three decimals, or a dash."""
-    return "-" if value is None else f"{value:.3f}"
-
-
-def count(amount: int, noun: str) -> str:
-    """Return "1 task", "17 tasks"."""
-    return f"{amount:,} {noun}" if amount == 1 else f"{amount:,} {noun}s"
-
-
-def megabytes(num_bytes: int) -> str:
-    """Return a size in MB (10^6 bytes)."""
-    return f"{num_bytes / 1e6:,.1f} MB"

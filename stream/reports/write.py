@@ -7,6 +7,7 @@ from stream.reports.files import make_folder, replace_bytes
 from stream.reports.markdown import summary_markdown
 from stream.reports.page import figures_of, page_html
 from stream.reports.render import as_png
+from stream.reports.studies.ablation import write_ablation_reports
 from stream.reports.tables import write_tables
 from stream.results import RunResults
 
@@ -17,7 +18,8 @@ def write_reports(
     """Write CSV files, summary.md, figures and report.html into `out`; return their paths.
 
     Works on a run at any stage, one without a learned task included; the set of files is always the same, but
-    for candidates.csv and its figure, which a run has that chooses settings.
+    for candidates.csv and its figure, which a run has that chooses settings, and the folder `studies` of one
+    that was studied.
 
     Arguments:
         results: the run so far.
@@ -38,4 +40,7 @@ def write_reports(
     for path in figures:
         replace_bytes(path, as_png(drawn[path.stem], results))
     replace_bytes(page, page_html(results, bert_base_growth=bert_base_growth).encode())
-    return (*tables, summary, *figures, page)
+    studies = (
+        write_ablation_reports(results.run, results.ablations, out / "studies") if results.ablations else ()
+    )
+    return (*tables, *studies, summary, *figures, page)

@@ -1,7 +1,15 @@
 """Measurements: what studies found beside the stream."""
 
 from alembic import op
-from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Integer, LargeBinary, PrimaryKeyConstraint, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKeyConstraint,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Text,
+)
 
 revision = "0005"
 down_revision = "0004"

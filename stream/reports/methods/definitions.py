@@ -1,7 +1,8 @@
 """The words around a table of methods: its first sentence, and what its numbers mean."""
 
 from stream.method_table import MethodTable
-from stream.reports.summary import Fact, count
+from stream.reports.summary import Fact
+from stream.reports.words import count
 
 DEFINITIONS = (
     Fact(

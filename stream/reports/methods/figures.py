@@ -29,7 +29,7 @@ from stream.reports.figures import (
     message_figure,
     triangle,
 )
-from stream.reports.summary import count
+from stream.reports.words import count
 
 COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9", GREY)
 MARKERS = "osD^vP*X<>"

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from stream.method_table import AverageRow, MethodTable, Numbers, PaperValues, best_of
-from stream.reports.summary import number
 from stream.reports.tables import Value
+from stream.reports.words import number
 
 PAPER_TITLES = ("No-BERT", "Fine-tune", "Variable FT", "Adapters")
 PAPER_KEYS = ("paper_no_bert", "paper_fine_tuning", "paper_variable_fine_tuning", "paper_adapters")

@@ -1,0 +1,128 @@
+"""The ablations of a run as CSV, Markdown and figures."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from db.records import RunRecord
+from stream.ablations import Ablation
+from stream.metrics import WHY_UNDEFINED
+from stream.reports.files import make_folder, replace_bytes
+from stream.reports.render import as_png, as_svg_file
+from stream.reports.studies.ablation_figure import ablation_figure
+from stream.reports.studies.ablation_text import PAPER, WHAT_STAYS, majority_change, percent
+from stream.reports.studies.names import file_names
+from stream.reports.tables import Value, write_table
+from stream.reports.words import number
+
+COLUMNS = (
+    *("task", "data", "metric", "first_layer", "last_layer", "value", "relative_change"),
+    *("value_without_removal", "majority_class", "num_examples", "notes"),
+)
+
+
+def write_ablation_reports(run: RunRecord, ablations: Sequence[Ablation], out: Path) -> tuple[Path, ...]:
+    """Write ablation.csv, ablation.md and a heat map a task as PNG and SVG; return their paths.
+
+    Raises:
+        UserError: the folder cannot be made or written.
+    """
+    make_folder(out)
+    table, document = out / "ablation.csv", out / "ablation.md"
+    write_table(table, COLUMNS, ablation_rows(ablations))
+    replace_bytes(document, ablation_markdown(run, ablations).encode())
+    paths = [table, document]
+    for ablation, name in zip(ablations, figure_names(ablations), strict=True):
+        for ending, content in (
+            ("png", as_png(ablation_figure, ablation)),
+            ("svg", as_svg_file(ablation_figure, ablation)),
+        ):
+            paths.append(out / f"{name}.{ending}")
+            replace_bytes(paths[-1], content)
+    return tuple(paths)
+
+
+def figure_names(ablations: Sequence[Ablation]) -> tuple[str, ...]:
+    """File stems of the heat maps."""
+    return file_names("ablation", [ablation.task for ablation in ablations])
+
+
+def ablation_rows(ablations: Sequence[Ablation]) -> Iterator[list[Value]]:
+    """Yield one row per task and span."""
+    for ablation in ablations:
+        for (first, last), value in ablation.values.items():
+            yield [
+                *(ablation.task, ablation.data, ablation.metric, first, last, value),
+                *(ablation.change((first, last)), ablation.value, ablation.majority_class),
+                *(ablation.num_examples, "; ".join(_notes(ablation, value))),
+            ]
+
+
+def _notes(ablation: Ablation, value: float | None) -> Iterator[str]:
+    if value is None:
+        yield f"value {WHY_UNDEFINED}"
+    if ablation.value is None:
+        yield "value_without_removal empty: not measured yet or undefined"
+    elif ablation.majority_class is None:
+        yield "majority_class empty: there are no classes"
+    if ablation.value == 0:
+        yield "relative_change undefined: the value without removal is 0"
+    if len(ablation.plans) > 1:
+        yield "measured under several evaluation plans (device, threads, versions)"
+
+
+def ablation_markdown(run: RunRecord, ablations: Sequence[Ablation]) -> str:
+    """Return ablation.md: what was done, a table of tasks, the single layers, and what the paper says."""
+    lines = [
+        f"# Ablation of {run.name}: {run.method} on {run.backbone}",
+        "",
+        WHAT_STAYS,
+        "",
+        *_table(ablations),
+        "",
+        "Relative change without the adapters of a single layer:",
+        "",
+        *_single_layers(ablations),
+        "",
+        f"For comparison: {PAPER}",
+        "",
+        *(f"![{a.task}]({name}.png)" for a, name in zip(ablations, figure_names(ablations), strict=True)),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _table(ablations: Sequence[Ablation]) -> Iterator[str]:
+    titles = (
+        "task",
+        "data",
+        "examples",
+        "metric",
+        "all adapters",
+        "costliest layer",
+        "none",
+        "majority class",
+    )
+    yield f"| {' | '.join(titles)} |"
+    yield f"|{'---|' * len(titles)}"
+    for a in ablations:
+        costliest = a.costliest_layer
+        cells = (
+            *(a.task, a.data, f"{a.num_examples:,}", a.metric, number(a.value)),
+            "-" if costliest is None else f"{costliest[0]} ({percent(costliest[1])})",
+            _relative(a.values.get(a.whole), a.change(a.whole)),
+            _relative(a.majority_class, majority_change(a)),
+        )
+        yield f"| {' | '.join(cells)} |"
+
+
+def _relative(value: float | None, change: float | None) -> str:
+    return number(value) if change is None else f"{number(value)} ({percent(change)})"
+
+
+def _single_layers(ablations: Sequence[Ablation]) -> Iterator[str]:
+    layers = sorted({layer for ablation in ablations for layer in ablation.layers})
+    yield f"| task | {' | '.join(map(str, layers))} |"
+    yield f"|{'---|' * (1 + len(layers))}"
+    for ablation in ablations:
+        found = [ablation.change((layer, layer)) for layer in layers]
+        yield f"| {ablation.task} | {' | '.join('-' if c is None else percent(c) for c in found)} |"

@@ -1,0 +1,16 @@
+"""Numbers in words, the same in every report."""
+
+
+def number(value: float | None) -> str:
+    """Return a fraction with three decimals, or a dash."""
+    return "-" if value is None else f"{value:.3f}"
+
+
+def count(amount: int, noun: str) -> str:
+    """Return "1 task", "17 tasks"."""
+    return f"{amount:,} {noun}" if amount == 1 else f"{amount:,} {noun}s"
+
+
+def megabytes(num_bytes: int) -> str:
+    """Return a size in MB (10^6 bytes)."""
+    return f"{num_bytes / 1e6:,.1f} MB"
