@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 
+from benchmarks.ablation import measure_ablation
 from benchmarks.equivalence import check_equivalence
 from benchmarks.growth import measure_growth
 from benchmarks.ledger import measure_ledger
@@ -27,6 +28,7 @@ BENCHMARKS: dict[str, Callable[[Namespace], Result]] = {
     "growth": lambda options: measure_growth(options.tasks, options.reevaluate),
     "roofline": lambda options: measure_roofline(options.repeats),
     "peers": lambda options: measure_peers(_peers_options(options)),
+    "ablation": lambda options: measure_ablation(options.repeats, options.task, options.data_home),
 }
 
 
@@ -34,7 +36,7 @@ def _parser() -> ArgumentParser:
     parser = ArgumentParser(prog="python -m benchmarks", description=__doc__)
     names = parser.add_subparsers(dest="name", required=True, metavar="NAME", help=", ".join(BENCHMARKS))
     parsers = {name: names.add_parser(name) for name in BENCHMARKS}
-    for name in ("train", "reevaluate", "ledger", "roofline", "peers"):
+    for name in ("train", "reevaluate", "ledger", "roofline", "peers", "ablation"):
         repeats = 3 if name == "peers" else 5
         parsers[name].add_argument(
             "--repeats",
@@ -49,6 +51,8 @@ def _parser() -> ArgumentParser:
     parsers["growth"].add_argument("--tasks", type=int, default=1000, help="length of the stream (1000)")
     parsers["growth"].add_argument("--reevaluate", default=FULL, help="full (default), sample:P or digest")
     _add_peers(parsers["peers"])
+    parsers["ablation"].add_argument("--task", default="airline", help="task of additional17 (airline)")
+    parsers["ablation"].add_argument("--data-home", help="folder of the real files (STREAM_DATA)")
     return parser
 
 

@@ -12,7 +12,7 @@ WHAT_STAYS = (
 PAPER = (
     "Houlsby et al. 2019 (section 3.6, Figure 6; BERT-base, size 64): no single layer's adapters are worth "
     "more than 2 %, without any the model falls to the majority class (37 % on MNLI, 69 % on CoLA), and "
-    "those of the lower layers matter less than those of the upper ones (layers 0 to 4 on MNLI hardly at all)."
+    "the adapters of lower layers matter less than those of upper ones (layers 0 to 4 on MNLI hardly)."
 )
 
 
