@@ -27,6 +27,7 @@ from stream.model.parameters import TaskParameters
 from stream.recorded_learner import recorded_learner
 from stream.reports.studies.ablation import write_ablation_reports
 from stream.reports.studies.ablation_text import ablation_lines
+from stream.reports.words import count
 from stream.studies.command import StudyCommand
 from stream.studies.spans import SpanEvaluator
 from tasks import DataMode, Limits, Suite, Task, did_you_mean, load_task, open_suite, resolve_home
@@ -185,7 +186,7 @@ def _measure_task(
             continue
         found = evaluator.without_spans_from(first)
         ledger.record_measurements([measured((first, last), one) for last, one in found.items()])
-        _say(record, f"without the adapters from layer {first} on: {len(found)} spans")
+        _say(record, f"without the adapters from layer {first} on: {count(len(found), 'span')}")
     majority = majority_value(task, scoring, tokens)
     ledger.record_measurement(measured(None, evaluator.unchanged(), majority_class=majority))
     passes, naive = evaluator.num_layer_passes, evaluator.naive_layer_passes
