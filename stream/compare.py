@@ -14,11 +14,11 @@ from db.records import Regime, RunRecord, RunStatus
 from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_USER, report_error
 from stream.errors import StreamError, UserError
 from stream.method_table import MethodTable
+from stream.reports.ablation.text import ablations_text
 from stream.reports.methods import plain_lines, write_method_reports
 from stream.reports.methods.layout import grid_of
 from stream.reports.seeds import seed_lines
 from stream.reports.studies import study_summaries
-from stream.reports.studies.ablation_text import ablations_text
 from stream.results import load_results
 from stream.seeds import seed_rows
 from stream.study_results import StudyResults, is_training_study, load_study

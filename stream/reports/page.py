@@ -10,15 +10,15 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from stream.comparisons import ProofStatus
+from stream.reports.ablation.figure import CAPTION, ablation_figure
+from stream.reports.ablation.text import PAPER, WHAT_STAYS, task_text
+from stream.reports.ablation.write import figure_names
 from stream.reports.averages import averages, task_reached
 from stream.reports.candidates import CAPTIONS as CANDIDATE_CAPTIONS
 from stream.reports.candidates import candidates_figure
 from stream.reports.figures import FIGURES
 from stream.reports.markdown import published, secondary_text, shows_limits, shows_paper
 from stream.reports.render import as_svg
-from stream.reports.studies.ablation import figure_names
-from stream.reports.studies.ablation_figure import CAPTION, ablation_figure
-from stream.reports.studies.ablation_text import PAPER, WHAT_STAYS, task_text
 from stream.reports.summary import DEFINITIONS, facts, paper_figures
 from stream.reports.tables import grouped_notes
 from stream.reports.words import megabytes, number

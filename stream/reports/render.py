@@ -67,14 +67,6 @@ def as_svg(draw: Callable[[Subject], Figure], subject: Subject, prefix: str) -> 
     return _for_page(content.getvalue(), prefix)
 
 
-def as_svg_file(draw: Callable[[Subject], Figure], subject: Subject) -> bytes:
-    """Return the figure as an SVG file of its own, on white; its text stays text."""
-    with matplotlib.rc_context(SETTINGS), _any_script():
-        content = BytesIO()
-        draw(subject).savefig(content, format="svg", metadata={"Date": None})
-    return content.getvalue()
-
-
 @contextmanager
 def _any_script() -> Iterator[None]:
     """A name in a script that the font lacks is drawn as boxes; a warning per glyph would help nobody."""

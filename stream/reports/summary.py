@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from db.records import Regime
 from stream.comparisons import ProofStatus
 from stream.metrics import KINDS_OF_DATA, WHY_NO_FORGETTING, WHY_NO_FORWARD_TRANSFER
+from stream.reports.ablation.text import ablations_text
 from stream.reports.averages import (
     Average,
     averages,
@@ -15,7 +16,6 @@ from stream.reports.averages import (
 )
 from stream.reports.candidates import choice_text
 from stream.reports.coverage import coverage_text, forgetting_in_part
-from stream.reports.studies.ablation_text import ablations_text
 from stream.reports.words import count, megabytes, number
 from stream.results import RunResults, TaskResult
 

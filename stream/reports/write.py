@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
+from stream.reports.ablation.write import write_ablation_reports
 from stream.reports.candidates import write_candidates
 from stream.reports.files import make_folder, replace_bytes
 from stream.reports.markdown import summary_markdown
 from stream.reports.page import figures_of, page_html
 from stream.reports.render import as_png
-from stream.reports.studies.ablation import write_ablation_reports
 from stream.reports.tables import write_tables
 from stream.results import RunResults
 

@@ -25,8 +25,8 @@ from stream.metrics import Evaluation
 from stream.model.adapter import adapted_layers
 from stream.model.parameters import TaskParameters
 from stream.recorded_learner import recorded_learner
-from stream.reports.studies.ablation import write_ablation_reports
-from stream.reports.studies.ablation_text import ablation_lines
+from stream.reports.ablation.text import ablation_lines
+from stream.reports.ablation.write import write_ablation_reports
 from stream.reports.words import count
 from stream.studies.command import StudyCommand
 from stream.studies.spans import SpanEvaluator

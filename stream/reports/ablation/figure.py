@@ -7,6 +7,7 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 
 from stream.ablations import Ablation, Span
+from stream.reports.ablation.text import majority_change, percent
 from stream.reports.figures import (
     FORGETTING_COLOURS,
     INK,
@@ -17,7 +18,6 @@ from stream.reports.figures import (
     message_figure,
     short_name,
 )
-from stream.reports.studies.ablation_text import majority_change, percent
 from stream.reports.words import number
 
 LOSS_COLOURS = FORGETTING_COLOURS.reversed("loss")

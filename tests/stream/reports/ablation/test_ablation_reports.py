@@ -8,12 +8,12 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from stream.reports.ablation.figure import ablation_figure, changes
+from stream.reports.ablation.names import file_names
+from stream.reports.ablation.text import ablations_text, task_text
+from stream.reports.ablation.write import ablation_rows, write_ablation_reports
 from stream.reports.page import page_html
 from stream.reports.render import as_png, as_svg, as_svg_file
-from stream.reports.studies.ablation import ablation_rows, write_ablation_reports
-from stream.reports.studies.ablation_figure import ablation_figure, changes
-from stream.reports.studies.ablation_text import ablations_text, task_text
-from stream.reports.studies.names import file_names
 from tests.stream.made_ablations import made_ablation
 from tests.stream.made_runs import made_results, made_run
 

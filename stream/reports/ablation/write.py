@@ -6,11 +6,11 @@ from pathlib import Path
 from db.records import RunRecord
 from stream.ablations import Ablation
 from stream.metrics import WHY_UNDEFINED
+from stream.reports.ablation.figure import ablation_figure
+from stream.reports.ablation.names import file_names
+from stream.reports.ablation.text import PAPER, WHAT_STAYS, majority_change, percent
 from stream.reports.files import make_folder, replace_bytes
 from stream.reports.render import as_png, as_svg_file
-from stream.reports.studies.ablation_figure import ablation_figure
-from stream.reports.studies.ablation_text import PAPER, WHAT_STAYS, majority_change, percent
-from stream.reports.studies.names import file_names
 from stream.reports.tables import Value, write_table
 from stream.reports.words import number
 
