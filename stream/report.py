@@ -14,7 +14,7 @@ from stream.model.forecast import bert_base_growth
 from stream.reports import last_lines, write_reports
 from stream.reports.studies import study_lines, write_study_reports
 from stream.results import load_results
-from stream.study_results import is_training_study, load_study
+from stream.study_results import is_training_study, load_study, studies_beside
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,7 +45,7 @@ def _report(database: Database, name: str, out: Path | None) -> tuple[str, ...]:
         write_study_reports(study, folder)
         return (*study_lines(study), f"reports: {folder}")
     growth = bert_base_growth(results)
-    write_reports(results, folder, bert_base_growth=growth)
+    write_reports(results, folder, bert_base_growth=growth, studies=studies_beside(database, results.run))
     return (*last_lines(results, bert_base_growth=growth), f"reports: {folder}")
 
 

@@ -31,7 +31,7 @@ from stream.reports.studies import study_lines, write_study_reports
 from stream.results import RunResults
 from stream.scheduler import Order, TaskStream, order_names
 from stream.simulator import Learn, learn_arrival, simulate
-from stream.study_results import is_training_study, load_study
+from stream.study_results import is_training_study, load_study, studies_beside
 from tasks import Suite, Task, TaskCard, availability, load_task, open_suite
 from tasks.task import CLASSIFYING
 
@@ -80,18 +80,18 @@ def run_session(configuration: RunConfiguration, place: Place, display: Display)
                     results = study_tasks(
                         stream, learner, ledger, display, grid=configuration.study, reuse=place.reuse
                     )
-                display.run_finished(results, _reported(results, ledger, out))
+                display.run_finished(results, _reported(results, database, out))
             return results
 
 
-def _reported(results: RunResults, ledger: Ledger, out: Path) -> tuple[str, ...]:
+def _reported(results: RunResults, database: Database, out: Path) -> tuple[str, ...]:
     """Leave the reports in `out`; return the last lines for the terminal."""
     if is_training_study(results.run):
-        study = load_study(ledger)
+        study = load_study(database.ledger(results.run.name))
         write_study_reports(study, out)
         return (*study_lines(study), f"reports: {out}")
     growth = bert_base_growth(results)
-    write_reports(results, out, bert_base_growth=growth)
+    write_reports(results, out, bert_base_growth=growth, studies=studies_beside(database, results.run))
     return (*last_lines(results, bert_base_growth=growth), f"reports: {out}")
 
 

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from db import Database
 from db.ledger import Ledger
-from db.records import Regime, RunRecord, TaskRecord
+from db.records import Regime, RunRecord, RunStatus, TaskRecord
 from db.trial_records import TrialRecord, TrialStatus
 from stream.scheduler import task_seed
 from stream.seeds import Estimate, estimate
@@ -87,6 +88,25 @@ def load_study(ledger: Ledger) -> StudyResults:
         db.errors.DamageError: a row cannot be read.
     """
     return collect_study(ledger.run(), ledger.tasks(), ledger.trials())
+
+
+def studies_beside(database: Database, run: RunRecord) -> tuple[StudyResults, ...]:
+    """The finished studies of trainings in the database that share suite, backbone and a task with a run.
+
+    Their caps on examples may be others than the run's; what they say of themselves tells them.
+
+    Raises:
+        db.errors.DamageError: a row cannot be read.
+    """
+    names = set(run.task_names)
+    return tuple(
+        load_study(database.ledger(other.name))
+        for other in database.runs()
+        if is_training_study(other)
+        and other.status is RunStatus.FINISHED
+        and (other.suite, other.backbone_sha256) == (run.suite, run.backbone_sha256)
+        and names & set(other.task_names)
+    )
 
 
 def collect_study(run: RunRecord, tasks: Sequence[TaskRecord], trials: Sequence[TrialRecord]) -> StudyResults:

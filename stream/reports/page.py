@@ -1,7 +1,8 @@
 """report.html: the whole report in one file that loads nothing from anywhere."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,20 @@ TONES: Mapping[ProofStatus, str] = {
 }
 
 
-def page_html(results: RunResults, *, bert_base_growth: float | None) -> str:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StudySection:
+    """A study as a part of a page."""
+
+    title: str
+    headline: str
+    paper: str
+    findings: tuple[str, ...]
+    figures: tuple[Markup, ...]
+
+
+def page_html(
+    results: RunResults, *, bert_base_growth: float | None, studies: Sequence[StudySection] = ()
+) -> str:
     """Return the page as text; figures are inline SVG in the reader's light or dark colours."""
     environment = page_environment()
     environment.filters |= {
@@ -65,6 +79,7 @@ def page_html(results: RunResults, *, bert_base_growth: float | None) -> str:
         figures=_figures(results),
         ablations=_ablations(results),
         ablation_words=(WHAT_STAYS, PAPER),
+        studies=studies,
         settings=_settings(results.run.configuration) | _settings(results.run.environment),
         definitions=DEFINITIONS,
     )

@@ -1,5 +1,6 @@
 """Everything a run leaves in its output folder, written file by file under temporary names."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from stream.reports.ablation.write import write_ablation_reports
@@ -8,12 +9,18 @@ from stream.reports.files import make_folder, replace_bytes
 from stream.reports.markdown import summary_markdown
 from stream.reports.page import figures_of, page_html
 from stream.reports.render import as_png
+from stream.reports.studies.page import section_of
 from stream.reports.tables import write_tables
 from stream.results import RunResults
+from stream.study_results import StudyResults
 
 
 def write_reports(
-    results: RunResults, out: Path, *, bert_base_growth: float | None = None
+    results: RunResults,
+    out: Path,
+    *,
+    bert_base_growth: float | None = None,
+    studies: Sequence[StudyResults] = (),
 ) -> tuple[Path, ...]:
     """Write CSV files, summary.md, figures and report.html into `out`; return their paths.
 
@@ -25,6 +32,7 @@ def write_reports(
         results: the run so far.
         out: folder, made if it does not exist; files of an earlier report are replaced.
         bert_base_growth: growth factor counted for the same tasks and method on bert-base-uncased, if known.
+        studies: of the same tasks, shown on the page.
 
     Raises:
         UserError: the folder cannot be made or written.
@@ -39,8 +47,9 @@ def write_reports(
     figures = tuple(out / f"{name}.png" for name in drawn)
     for path in figures:
         replace_bytes(path, as_png(drawn[path.stem], results))
-    replace_bytes(page, page_html(results, bert_base_growth=bert_base_growth).encode())
-    studies = (
+    html = page_html(results, bert_base_growth=bert_base_growth, studies=[*map(section_of, studies)])
+    replace_bytes(page, html.encode())
+    ablation = (
         write_ablation_reports(results.run, results.ablations, out / "studies") if results.ablations else ()
     )
-    return (*tables, *studies, summary, *figures, page)
+    return (*tables, *ablation, summary, *figures, page)

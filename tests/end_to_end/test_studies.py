@@ -161,6 +161,7 @@ def test_other_commands_know_a_study_for_what_it_is(
     assert compare.main(["--db", DATABASE]) == 0
     printed = capsys.readouterr().out
     assert "study init-scale (mine): birds: best at 0.001" in printed
+    assert "init-scale (mine)" in Path("runs/stream/report.html").read_text(encoding="utf-8")
 
 
 def test_a_flipped_bit_in_a_study_is_found(studied: Command, capsys: pytest.CaptureFixture[str]) -> None:

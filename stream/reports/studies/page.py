@@ -1,27 +1,15 @@
 """The page of a study of trainings, and what other pages show of it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from stream.reports.page import page_environment
+from stream.reports.page import StudySection, page_environment
 from stream.reports.render import as_svg
 from stream.reports.studies.figures import study_figures
 from stream.reports.studies.findings import PAPER, findings
 from stream.reports.studies.text import TITLES, headline, table_rows
 from stream.study_results import StudyResults
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StudySection:
-    """A study as a part of a page."""
-
-    title: str
-    headline: str
-    paper: str
-    findings: tuple[str, ...]
-    figures: tuple[Markup, ...]
 
 
 def section_of(study: StudyResults) -> StudySection:
