@@ -15,6 +15,7 @@ from benchmarks.reevaluate import measure_reevaluation
 from benchmarks.result import Result, keep
 from benchmarks.roofline import measure_roofline
 from benchmarks.train import measure_training
+from benchmarks.whole_run import WholeRunOptions, measure_stream
 from db import LedgerError
 from stream.coverage import FULL
 from stream.errors import StreamError
@@ -29,6 +30,9 @@ BENCHMARKS: dict[str, Callable[[Namespace], Result]] = {
     "roofline": lambda options: measure_roofline(options.repeats),
     "peers": lambda options: measure_peers(_peers_options(options)),
     "ablation": lambda options: measure_ablation(options.repeats, options.task, options.data_home),
+    "stream": lambda options: measure_stream(
+        WholeRunOptions(tasks=options.tasks, data_home=options.data_home, display=options.display)
+    ),
 }
 
 
@@ -53,7 +57,27 @@ def _parser() -> ArgumentParser:
     _add_peers(parsers["peers"])
     parsers["ablation"].add_argument("--task", default="airline", help="task of additional17 (airline)")
     parsers["ablation"].add_argument("--data-home", help="folder of the real files (STREAM_DATA)")
+    _add_stream(parsers["stream"])
+    for name in ("peers", "stream"):
+        parsers[name].add_argument(
+            "--data-home",
+            type=Path,
+            help="folder of the real files (STREAM_DATA); otherwise tasks are simulated",
+        )
     return parser
+
+
+def _add_stream(parser: ArgumentParser) -> None:
+    default = WholeRunOptions()
+    parser.add_argument(
+        "--tasks", type=_names, default=default.tasks, help="tasks of the run (all of additional17)"
+    )
+    parser.add_argument(
+        "--display",
+        choices=("dashboard", "plain", "quiet"),
+        default=default.display,
+        help=f"what is drawn meanwhile, unseen ({default.display})",
+    )
 
 
 def _add_peers(parser: ArgumentParser) -> None:
@@ -63,9 +87,6 @@ def _add_peers(parser: ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, help="threads of every side (as many as torch takes)")
     parser.add_argument("--tasks", type=_names, help=f"tasks that are trained ({','.join(default.tasks)})")
     parser.add_argument("--stream", type=_names, help="tasks that are re-evaluated (all of additional17)")
-    parser.add_argument(
-        "--data-home", type=Path, help="folder of the real files (STREAM_DATA); otherwise tasks are simulated"
-    )
 
 
 def _names(text: str) -> tuple[str, ...]:
