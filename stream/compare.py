@@ -13,15 +13,17 @@ from db import Database, LedgerError, UsageError
 from db.records import Regime, RunRecord, RunStatus
 from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_USER, report_error
 from stream.errors import StreamError, UserError
+from stream.latencies import is_latency_study, load_latencies
 from stream.method_table import MethodTable
 from stream.reports.ablation.text import ablations_text
+from stream.reports.latency.text import latency_summaries
 from stream.reports.methods import plain_lines, write_method_reports
 from stream.reports.methods.layout import grid_of
 from stream.reports.seeds import seed_lines
 from stream.reports.studies import study_summaries
 from stream.results import load_results
 from stream.seeds import seed_rows
-from stream.study_results import StudyResults, is_training_study, load_study
+from stream.study_results import is_training_study, load_study
 from stream.tabulation import method_table
 
 
@@ -39,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 names, left_out = finished_runs(database.runs())
             else:
                 names = named_runs(options.runs)
-            names, studies = studies_apart(database, names)
+            names, studied = studies_apart(database, names)
             table = method_table([load_results(database.ledger(name)) for name in names])
         write_method_reports(table, options.out)
     except (UserError, UsageError) as error:
@@ -47,8 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (StreamError, LedgerError) as error:
         return report_error(error, EXIT_DAMAGE)
     several = seed_lines(seed_rows([column.results for column in table.columns]))
-    studied = (*ablation_lines(table), *study_summaries(studies))
-    lines = (*plain_lines(grid_of(table), table.notes), *several, *studied, *left_out)
+    beside = (*ablation_lines(table), *studied)
+    lines = (*plain_lines(grid_of(table), table.notes), *several, *beside, *left_out)
     for line in (*lines, f"comparison: {options.out}"):
         print(line)
     return exit_code(table)
@@ -65,10 +67,8 @@ def exit_code(table: MethodTable) -> int:
     return EXIT_DAMAGE if any(column.proof == "failed" for column in table.columns) else EXIT_DONE
 
 
-def studies_apart(
-    database: Database, names: Sequence[str]
-) -> tuple[tuple[str, ...], tuple[StudyResults, ...]]:
-    """Return the names that are no studies, and the studies of trainings among the others.
+def studies_apart(database: Database, names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names that are no studies, and lines on the studies among the others.
 
     Raises:
         UserError: there are only studies.
@@ -81,7 +81,9 @@ def studies_apart(
             f"{', '.join(names)}: only studies, which have no tasks that arrive; write their reports with "
             "python -m stream.report, or name a run beside them."
         )
-    return streams, tuple(load_study(ledgers[name]) for name in names if is_training_study(runs[name]))
+    trained = [load_study(ledgers[name]) for name in names if is_training_study(runs[name])]
+    timed = [load_latencies(ledgers[name]) for name in names if is_latency_study(runs[name])]
+    return streams, (*study_summaries(trained), *latency_summaries(timed))
 
 
 def finished_runs(runs: Sequence[RunRecord]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -14,10 +14,11 @@ from db import ConflictError, LedgerError, UsageError
 from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_INTERRUPTED, EXIT_USER, report_error
 from stream.errors import RunInterrupted, StreamError, UserError
 from stream.studies.ablation import ABLATION
+from stream.studies.latency import LATENCY
 from stream.studies.training import TRAINING_STUDIES
 from tasks import TaskError
 
-COMMANDS = (*TRAINING_STUDIES, ABLATION)
+COMMANDS = (*TRAINING_STUDIES, ABLATION, LATENCY)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -23,6 +23,8 @@ from stream.display import DisplayKind, open_display, print_picture
 from stream.display.protocol import ChoosingProgress, Display
 from stream.errors import UserError
 from stream.growth import GrowthCounter, StoredTask
+from stream.latencies import is_latency_study, load_latencies
+from stream.reports.latency.text import latency_lines
 from stream.reports.studies import headline, study_lines
 from stream.results import load_results, num_classes, stored_tasks, task_result
 from stream.selection.halving import rungs
@@ -210,7 +212,11 @@ def parser() -> argparse.ArgumentParser:
 def watch(database: Database, name: str, *, once: bool, display: DisplayKind) -> None:
     """Show the run, once or until it ends. Raises UnknownRunError where there is none of that name."""
     ledger = database.ledger(name)
-    is_study = is_training_study(ledger.run())
+    run = ledger.run()
+    if is_latency_study(run):
+        print("\n".join(latency_lines(load_latencies(ledger))))
+        return
+    is_study = is_training_study(run)
     if once and is_study:
         print("\n".join((headline(study := load_study(ledger)), *study_lines(study))))
         return
@@ -218,7 +224,7 @@ def watch(database: Database, name: str, *, once: bool, display: DisplayKind) ->
         print_picture(load_results(ledger))
         return
     display = "plain" if is_study else display  # a study has no matrix to draw
-    age = (datetime.now(UTC) - ledger.run().created_at).total_seconds()
+    age = (datetime.now(UTC) - run.created_at).total_seconds()
     with open_display(display, elapsed_seconds=age) as shown:
         follow(ledger, shown, wait=lambda: time.sleep(SECONDS_BETWEEN_LOOKS))
 

@@ -1,0 +1,1 @@
+"""What adapters cost at inference: CSV, Markdown and heat maps."""
