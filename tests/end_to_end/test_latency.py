@@ -41,7 +41,7 @@ def measure(home: Path, tiny_folder: Path, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_every_cell_is_measured_and_written(measure: Call, home: Path) -> None:
-    """Two methods of two sizes and merged LoRA, at two batches and lengths; the run is finished and intact."""
+    """Two methods of two sizes and merged LoRA, at two batches and lengths; the run is finished."""
     outcome = measure()
     assert outcome.code == 0, outcome.err
     folder = home / "runs/latency/studies"

@@ -42,12 +42,12 @@ def ablations_text(ablations: Sequence[Ablation]) -> str:
         return f"{ablations[0].task}: {task_text(ablations[0])}"
     costliest = [(c[1], c[0], a.task) for a in ablations if (c := a.costliest_layer) is not None]
     wholes = [change for a in ablations if (change := a.change(a.whole)) is not None]
-    parts = [f"validation of {count(len(ablations), 'task')} without adapters, nothing trained again"]
+    parts = [f"validation of {count(len(ablations), 'task')}, nothing trained again"]
     if costliest:
         change, layer, task = min(costliest)
-        parts.append(f"those of one layer are missed by at most {percent(change)} ({task}, layer {layer})")
+        parts.append(f"at most {percent(change)} without those of one layer ({task}, layer {layer})")
     if wholes:
-        parts.append(f"all of them by {percent(min(wholes))} to {percent(max(wholes))}")
+        parts.append(f"{percent(min(wholes))} to {percent(max(wholes))} without any")
     return ": ".join([parts[0], ", ".join(parts[1:])]) if parts[1:] else parts[0]
 
 

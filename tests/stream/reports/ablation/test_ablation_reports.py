@@ -117,8 +117,10 @@ def test_a_sentence_a_task_and_one_for_a_run() -> None:
     assert ablations_text([one]) == f"a: {task_text(one)}"
     other = made_ablation("b", num_layers=2)
     text = ablations_text([one, other])
-    assert "validation of 2 tasks without adapters" in text
-    assert text.endswith("at most -12.5 % (a, layer 0), all of them by -37.5 % to -25.0 %")
+    assert "validation of 2 tasks, nothing trained again" in text
+    assert text.endswith(
+        "at most -12.5 % without those of one layer (a, layer 0), -37.5 % to -25.0 % without any"
+    )
     begun = made_ablation(values={(0, 0): 0.7}, num_layers=3)
     assert task_text(begun).endswith("1 of 6 spans measured so far")
 
