@@ -6,8 +6,9 @@ from db.records import EpochRecord
 from stream.learning.checkpoints import NoCheckpoints
 from stream.learning.encoding import TokenSet
 from stream.learning.job import TaskData, TrainingJob
+from stream.learning.observer import Observer
 from stream.learning.recipe import Recipe
-from stream.learning.training import Observer, Trained, train
+from stream.learning.training import Trained, train
 from stream.model.backbone import Backbone
 from stream.model.methods import Method, fresh_parameters
 from stream.model.parameters import NO_PARAMETERS

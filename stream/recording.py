@@ -26,7 +26,7 @@ from stream.learning.encoding import TokenSet
 from stream.learning.evaluation import EvaluationPlan
 from stream.learning.learner import Learned, Learner, PreparedTask
 from stream.learning.objectives import scoring_of
-from stream.learning.training import Observer, StepProgress
+from stream.learning.observer import Observer, StepProgress
 from stream.metrics import Evaluation
 from stream.model.methods import count_tensors
 from stream.model.parameters import TaskParameters

@@ -116,7 +116,8 @@ def choice_sentence(
         behind: how much better that one is.
     """
     labels = labels_of(trials)
-    words = f"chosen of {len(trials)} candidates: {labels[winner.recipe_sha256]}"
+    chosen = f"chosen of {len(trials)} candidates" if len(trials) > 1 else "as chosen before"
+    words = f"{chosen}: {labels[winner.recipe_sha256]}"
     if winner.valid is not None:
         words += f", valid {winner.valid:.4f}"
     if best is not None and behind is not None:
@@ -125,4 +126,8 @@ def choice_sentence(
             f"error of {behind.standard_error:.4f})"
         )
     share = choice_cost(trials).share
-    return words if share is None else f"{words}; {share:.0%} of the full grid's training tokens"
+    return (
+        words
+        if share is None or len(trials) == 1
+        else f"{words}; {share:.0%} of the full grid's training tokens"
+    )

@@ -15,8 +15,9 @@ from stream.learning.checkpoints import Checkpoints
 from stream.learning.evaluation import evaluate, make_plan
 from stream.learning.job import TrainingJob
 from stream.learning.learner import Learned, Learner, PreparedTask
+from stream.learning.observer import Observer
 from stream.learning.recipe import recipe_sha256
-from stream.learning.training import Observer, Trained, train
+from stream.learning.training import Trained, train
 from stream.model.methods import Site, fresh_parameters, head_sites
 from stream.model.parameters import NO_PARAMETERS, TaskParameters
 

@@ -17,8 +17,9 @@ from stream.learning.encoding import EncodedSplit, TokenSet
 from stream.learning.evaluation import EvaluationPlan, evaluate, make_plan
 from stream.learning.job import TaskData, TrainingJob
 from stream.learning.objectives import Scoring, scoring_of
+from stream.learning.observer import Observer
 from stream.learning.recipe import Recipe, recipe_sha256
-from stream.learning.training import Observer, train
+from stream.learning.training import train
 from stream.metrics import Evaluation
 from stream.model.backbone import Backbone
 from stream.model.methods import Method, Site, fresh_parameters

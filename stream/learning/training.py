@@ -7,7 +7,7 @@ data of several tasks (joint training): each batch comes from one of them and go
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -20,6 +20,7 @@ from stream.learning.checkpoints import Checkpoints, TrainingState
 from stream.learning.evaluation import lay_out, make_plan, predict_set
 from stream.learning.flat import FlatParameters
 from stream.learning.job import TrainingJob
+from stream.learning.observer import Observer, StepProgress
 from stream.model.dropout import MaskPool, StepDropout
 from stream.model.encoder import assemble
 from stream.model.parameters import TaskParameters
@@ -30,29 +31,6 @@ RESTART_RATE = 0.1
 """Factor on the learning rate after a loss that was not finite."""
 PROGRESS_SECONDS = 0.25
 """Least time between two reports of progress; each reads the loss back from the device."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StepProgress:
-    """Where a training stands."""
-
-    attempt: int
-    epoch: int
-    num_epochs: int
-    step: int
-    num_steps: int
-    learning_rate: float
-    train_loss: float
-    tokens_per_second: float
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Observer:
-    """Who is told of a training; nothing it does changes the result."""
-
-    progressed: Callable[[StepProgress], None]
-    epoch_finished: Callable[[EpochRecord], None]
-    restarted: Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

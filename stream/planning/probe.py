@@ -17,8 +17,9 @@ from stream.learning.checkpoints import NoCheckpoints
 from stream.learning.encoding import TokenSet
 from stream.learning.evaluation import EVALUATION_BATCH, device_model, make_plan, predict
 from stream.learning.job import TaskData, TrainingJob
+from stream.learning.observer import Observer, StepProgress
 from stream.learning.recipe import Recipe
-from stream.learning.training import Observer, StepProgress, train
+from stream.learning.training import train
 from stream.model.architecture import Architecture, count_parameters, tensor_shapes
 from stream.model.backbone import Backbone
 from stream.model.methods import Method, fresh_parameters, sum_sites

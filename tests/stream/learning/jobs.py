@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from db.records import EpochRecord
 from stream.learning.encoding import TokenSet, encode_split
 from stream.learning.job import TaskData, TrainingJob
+from stream.learning.observer import Observer, StepProgress
 from stream.learning.recipe import Recipe
-from stream.learning.training import Observer, StepProgress
 from stream.model.backbone import Backbone
 from stream.model.bottleneck import houlsby
 from stream.model.methods import Method, fresh_parameters
