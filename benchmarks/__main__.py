@@ -10,6 +10,7 @@ from benchmarks.ablation import measure_ablation
 from benchmarks.equivalence import check_equivalence
 from benchmarks.growth import measure_growth
 from benchmarks.ledger import measure_ledger
+from benchmarks.long_ledger import measure_long_ledger
 from benchmarks.peers.comparison import PeersOptions, measure_peers
 from benchmarks.reevaluate import measure_reevaluation
 from benchmarks.result import Result, keep
@@ -27,6 +28,7 @@ BENCHMARKS: dict[str, Callable[[Namespace], Result]] = {
     "ledger": lambda options: measure_ledger(options.repeats),
     "equivalence": lambda options: check_equivalence(options.folder),
     "growth": lambda options: measure_growth(options.tasks, options.reevaluate),
+    "long-ledger": lambda options: measure_long_ledger(options.tasks),
     "roofline": lambda options: measure_roofline(options.repeats),
     "peers": lambda options: measure_peers(_peers_options(options)),
     "ablation": lambda options: measure_ablation(options.repeats, options.task, options.data_home),
@@ -52,7 +54,8 @@ def _parser() -> ArgumentParser:
         parsers[name].add_argument(
             "--folder", type=Path, help="where other libraries' environments are kept (the user's cache)"
         )
-    parsers["growth"].add_argument("--tasks", type=int, default=1000, help="length of the stream (1000)")
+    for name in ("growth", "long-ledger"):
+        parsers[name].add_argument("--tasks", type=int, default=1000, help="length of the stream (1000)")
     parsers["growth"].add_argument("--reevaluate", default=FULL, help="full (default), sample:P or digest")
     _add_peers(parsers["peers"])
     parsers["ablation"].add_argument("--task", default="airline", help="task of additional17 (airline)")

@@ -22,8 +22,8 @@ from db.records import (
 NUM_TASKS = 20
 BLOB_BYTES = 1_000_000
 """About what one task of MiniLM with adapters of size 24 stores."""
-_PREDICTIONS = bytes(4 * 300)
-_PLAN = PlanRecord(sha256=hashlib.sha256(b"plan").hexdigest(), content={})
+PREDICTIONS = bytes(4 * 300)
+PLAN = PlanRecord(sha256=hashlib.sha256(b"plan").hexdigest(), content={})
 
 
 def measure_ledger(repeats: int) -> Result:
@@ -60,26 +60,27 @@ class _Writer:
 
     def _run(self, *, stored: bool) -> Ledger:
         self._num_runs += 1
-        ledger = self._database.create_run(_new_run(f"run-{self._num_runs}"))
-        ledger.record_plan(_PLAN)
+        ledger = self._database.create_run(new_run(f"run-{self._num_runs}"))
+        ledger.record_plan(PLAN)
         for position in range(NUM_TASKS):
-            ledger.record_task(_task(position))
+            ledger.record_task(task_record(position))
             if stored:
-                ledger.record_parameters([_parameters(position, self._num_runs)], _PREDICTIONS)
+                ledger.record_parameters([parameters_record(position, self._num_runs)], PREDICTIONS)
         return ledger
 
     def tasks(self) -> float:
         ledger = self._run(stored=False)
-        contents = [_parameters(position, self._num_runs) for position in range(NUM_TASKS)]
+        contents = [parameters_record(position, self._num_runs) for position in range(NUM_TASKS)]
         return _milliseconds(
-            lambda: [ledger.record_parameters([content], _PREDICTIONS) for content in contents], NUM_TASKS
+            lambda: [ledger.record_parameters([content], PREDICTIONS) for content in contents], NUM_TASKS
         )
 
     def evaluations(self) -> float:
         ledger = self._run(stored=True)
         cells = [(after, on) for after in range(NUM_TASKS) for on in range(after + 1)]
         return _milliseconds(
-            lambda: [ledger.record_evaluation(_evaluation(*cell), _PREDICTIONS) for cell in cells], len(cells)
+            lambda: [ledger.record_evaluation(evaluation_record(*cell), PREDICTIONS) for cell in cells],
+            len(cells),
         )
 
     def reads(self) -> float:
@@ -108,7 +109,8 @@ def _milliseconds(run: Callable[[], object], count: int) -> float:
     return 1e3 * (time.perf_counter() - started) / count
 
 
-def _new_run(name: str) -> NewRun:
+def new_run(name: str) -> NewRun:
+    """A run of `NUM_TASKS` tasks."""
     return NewRun(
         name=name,
         suite="benchmark",
@@ -124,7 +126,8 @@ def _new_run(name: str) -> NewRun:
     )
 
 
-def _task(position: int) -> TaskRecord:
+def task_record(position: int) -> TaskRecord:
+    """A task."""
     return TaskRecord(
         position=position,
         name=f"task-{position}",
@@ -145,29 +148,33 @@ def _task(position: int) -> TaskRecord:
     )
 
 
-def _parameters(position: int, run: int) -> tuple[ParametersRecord, bytes]:
-    content = f"{run}-{position}".encode().ljust(BLOB_BYTES, b"\0")
+def parameters_record(
+    position: int, run: int, *, num_bytes: int = BLOB_BYTES
+) -> tuple[ParametersRecord, bytes]:
+    """What a task stored, its content different for each run and position."""
+    content = f"{run}-{position}".encode().ljust(num_bytes, b"\0")
     record = ParametersRecord(
         position=position,
         owner=Owner.OWN,
         sha256=hashlib.sha256(content).hexdigest(),
         recipe_sha256=hashlib.sha256(f"{run}-{position}".encode()).hexdigest(),
-        counts=ParameterCounts(adapter=BLOB_BYTES // 4),
-        num_bytes=BLOB_BYTES,
+        counts=ParameterCounts(adapter=num_bytes // 4),
+        num_bytes=num_bytes,
         reads_backbone=True,
         best_epoch=0,
         valid=0.5,
         learned_value=0.5,
         learned_logits_sha256=hashlib.sha256(b"logits").hexdigest(),
-        learned_predictions_sha256=hashlib.sha256(_PREDICTIONS).hexdigest(),
-        plan_sha256=_PLAN.sha256,
+        learned_predictions_sha256=hashlib.sha256(PREDICTIONS).hexdigest(),
+        plan_sha256=PLAN.sha256,
         seconds=0.0,
-        num_trained=BLOB_BYTES // 4,
+        num_trained=num_bytes // 4,
     )
     return record, content
 
 
-def _evaluation(after: int, on: int) -> EvaluationRecord:
+def evaluation_record(after: int, on: int) -> EvaluationRecord:
+    """One cell R[after, on]."""
     return EvaluationRecord(
         after=after,
         on=on,
@@ -175,8 +182,8 @@ def _evaluation(after: int, on: int) -> EvaluationRecord:
         metric="accuracy",
         value=0.5,
         logits_sha256=hashlib.sha256(b"logits").hexdigest(),
-        predictions_sha256=hashlib.sha256(_PREDICTIONS).hexdigest(),
-        plan_sha256=_PLAN.sha256,
+        predictions_sha256=hashlib.sha256(PREDICTIONS).hexdigest(),
+        plan_sha256=PLAN.sha256,
         changed_predictions=0,
         num_examples=300,
         seconds=0.0,
