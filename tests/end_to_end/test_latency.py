@@ -156,3 +156,17 @@ def test_another_run_of_that_name_is_refused(measure: Call, run: Call) -> None:
     outcome = measure(name="mine")
     assert outcome.code == 2
     assert "mine" in outcome.err
+
+
+def test_times_of_another_setting_are_refused(measure: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two threads are another study than one; the difference is shown and nothing is measured."""
+    measure()
+    describe = latency_command.describe_environment
+    monkeypatch.setattr(
+        latency_command, "describe_environment", lambda *given: {**describe(*given), "num_threads": 2}
+    )
+    outcome = measure(lengths="16")
+    assert outcome.code == 2
+    assert "num_threads is 1, not 2" in outcome.err
+    with Database.open("sqlite:///runs.db", read_only=True) as database:
+        assert len(database.ledger("latency").measurements("latency")) == 20
