@@ -57,5 +57,6 @@ def majority_change(ablation: Ablation) -> float | None:
 
 
 def percent(change: float) -> str:
-    """Return "-1.2 %", "+0.4 %", "0 %"."""
-    return "0 %" if change == 0 else f"{100 * change:+.1f} %"
+    """Return "-1.2 %", "+0.4 %", and "0 %" for what rounds to it."""
+    rounded = round(100 * change, 1)
+    return f"{rounded:+.1f} %" if rounded else "0 %"

@@ -10,7 +10,7 @@ import pytest
 
 from stream.reports.ablation.figure import ablation_figure, changes
 from stream.reports.ablation.names import file_names
-from stream.reports.ablation.text import ablations_text, task_text
+from stream.reports.ablation.text import ablations_text, percent, task_text
 from stream.reports.ablation.write import ablation_rows, write_ablation_reports
 from stream.reports.page import page_html
 from stream.reports.render import as_png, as_svg, as_svg_file
@@ -134,6 +134,11 @@ def test_the_page_has_the_section_only_where_there_is_one() -> None:
     assert "<h2>Ablation</h2>" in page
     assert "&lt;b&gt;a&lt;/b&gt;: accuracy 0.800 with all adapters" in page
     assert "<b>a</b>" not in page.split("<h2>Ablation</h2>")[1].split("<h2>Size</h2>")[0]
+
+
+def test_percents_have_a_sign_unless_they_round_to_nothing() -> None:
+    """A minus before nothing would look like a loss."""
+    assert [percent(x) for x in (-0.0123, 0.00449, 0.0, -0.0004)] == ["-1.2 %", "+0.4 %", "0 %", "0 %"]
 
 
 def test_every_name_has_a_file_of_its_own() -> None:
