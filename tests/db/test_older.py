@@ -91,6 +91,20 @@ def test_a_schema_that_is_not_bridged_is_refused(
         Database.open(url, read_only=True)
 
 
+def test_a_reader_of_the_schema_before_measurements_finds_none(url: str, tmp_path: Path) -> None:
+    """A run of revision 0004 has no measurements, and its rows are still checked."""
+    with Database.open(url) as database:
+        learn(database.create_run(new_run()), 0)
+    file = tmp_path / "runs.db"
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("DROP TABLE measurements")
+        connection.execute("UPDATE alembic_version SET version_num = '0004'")
+    with Database.open(url, read_only=True) as database:
+        ledger = database.ledger("first")
+        assert ledger.measurements("ablation") == ledger.check_rows() == ()
+    assert version_of(file) == "0004"
+
+
 def test_bridged_revisions_exist() -> None:
     """Every revision listed as readable is one of the migrations, and not the newest."""
     scripts = ScriptDirectory(str(MIGRATIONS))
