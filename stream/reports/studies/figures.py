@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
+from db.records import TaskRecord
 from stream.reports.figures import BLUE, GREEN, GREY, INK, ORANGE
 from stream.study_results import StudyCell, StudyResults
 
@@ -48,7 +49,7 @@ def curves_figure(study: StudyResults) -> Figure:
     figure, panels = _panels(study, height=2.5)
     at = _axis(study)
     handles: dict[str, Line2D] = {}
-    for axes, task in zip(panels, study.tasks, strict=True):
+    for axes, task in panels:
         cells = study.of_task(task.position)
         _log_axis(axes, [at(cell) for cell in cells])
         for i, series in enumerate(_series(study)):
@@ -145,7 +146,7 @@ def differences_figure(study: StudyResults) -> Figure:
     """Draw each variant's paired difference to the plain adapters, one small figure per task."""
     variants = [name for name in _series(study) if name != _reference_series(study)]
     figure, panels = _panels(study, height=0.24 * len(variants) + 1.2, sharey=True)
-    for axes, task in zip(panels, study.tasks, strict=True):
+    for axes, task in panels:
         cells = {cell.setting.series: cell for cell in study.of_task(task.position)}
         axes.axvline(0, color=INK, linewidth=0.8)
         for row, name in enumerate(variants):
@@ -163,18 +164,21 @@ def differences_figure(study: StudyResults) -> Figure:
     return figure
 
 
-def _panels(study: StudyResults, *, height: float, sharey: bool = False) -> tuple[Figure, list[Axes]]:
-    """A figure with one small one per task, titled by its name and the kind of its data."""
-    columns = min(_COLUMNS, len(study.tasks))
-    rows = -(-len(study.tasks) // columns)
+def _panels(
+    study: StudyResults, *, height: float, sharey: bool = False
+) -> tuple[Figure, list[tuple[Axes, TaskRecord]]]:
+    """A figure with one small one per task that has a value or a failure, titled by name and kind of data."""
+    tasks = [task for task in study.tasks if study.of_task(task.position)]
+    columns = min(_COLUMNS, len(tasks))
+    rows = -(-len(tasks) // columns)
     figure = Figure(figsize=(max(3.4 * columns, 5.2) + 0.6, height * rows + 1.2), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False, sharey=sharey)
     panels = [axes for row in grid for axes in row]
-    for axes, task in zip(panels, study.tasks, strict=False):
+    for axes, task in zip(panels, tasks, strict=False):
         axes.set_title(task.name if task.data == "real" else f"{task.name} ({task.data})", fontsize=9)
-    for axes in panels[len(study.tasks) :]:
+    for axes in panels[len(tasks) :]:
         axes.set_axis_off()
-    return figure, panels[: len(study.tasks)]
+    return figure, list(zip(panels, tasks, strict=False))
 
 
 def _series(study: StudyResults) -> list[str]:

@@ -116,3 +116,13 @@ def test_names_cannot_break_the_page(tmp_path: Path) -> None:
     study = collect_study(study_run(), [task], [trial(PLAIN, 0, 0.5)])
     write_study_reports(study, tmp_path)
     assert "<b>&" not in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_task_that_is_only_begun_is_left_out_of_the_figures(tmp_path: Path) -> None:
+    """A report may be asked for while the second task's first training is under way."""
+    begun = sizes(2)
+    first = [one for one in begun.trials if one.position == 0]
+    written = {
+        path.name for path in write_study_reports(collect_study(begun.run, begun.tasks, first), tmp_path)
+    }
+    assert "size.png" in written
