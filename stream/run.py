@@ -5,7 +5,6 @@ import shlex
 import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from db import ConflictError, LedgerError, UsageError
 from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_INTERRUPTED, EXIT_USER, report_error
@@ -14,12 +13,12 @@ from stream.coverage import FULL
 from stream.display import open_display
 from stream.errors import RunInterrupted, StreamError, UserError
 from stream.options import add_stream_options, add_training_options, configurations_of
+from stream.place_options import add_place_options, place_of, resume_command
 from stream.reports.seeds import seed_lines
 from stream.results import RunResults
 from stream.seeds import seed_rows
-from stream.session import Place
 from stream.sessions import run_sessions
-from tasks import TaskError, resolve_home
+from tasks import TaskError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             lambda: open_display(options.display),
         )
     except RunInterrupted as interruption:
-        command = resume_command(given, interruption.name)
+        command = resume_command("stream.run", parser(), given, interruption.name)
         print(f"interrupted; everything done so far is saved. Go on with:\n  {command}", file=sys.stderr)
         return EXIT_INTERRUPTED
     except KeyboardInterrupt:
@@ -77,39 +76,13 @@ def parser() -> argparse.ArgumentParser:
         help="after each arrival, evaluate every earlier task again (full, the default and the proof), a "
         "random share P of them (sample:P), or none (digest); of the others the stored bytes are hashed",
     )
-    where = made.add_argument_group("where it is kept and shown")
-    where.add_argument("--db", default="sqlite:///runs.db", help="default: sqlite:///runs.db")
-    where.add_argument("--name", help="name of the run; default: SUITE-METHOD-PRESET")
-    where.add_argument(
-        "--train-again",
-        action="store_true",
-        help="train what the database holds already; by default it is taken over",
+    add_place_options(
+        made,
+        default_name="SUITE-METHOD-PRESET",
+        displays=["dashboard", "plain", "quiet"],
+        auto="the dashboard on a terminal, plain lines elsewhere",
     )
-    where.add_argument("--resume", action="store_true", help="go on with the run of that name")
-    where.add_argument("--out", type=Path, help="folder of the reports; default: runs/NAME")
-    where.add_argument("--display", choices=["auto", "dashboard", "plain", "quiet"], default="auto")
     return made
-
-
-def place_of(options: argparse.Namespace) -> Place:
-    """Where the run is kept and shown."""
-    return Place(
-        database=options.db,
-        data_home=resolve_home(options.data_home),
-        name=options.name,
-        resume=options.resume,
-        out=options.out,
-        device=options.device,
-        reuse=not options.train_again,
-    )
-
-
-def resume_command(given: Sequence[str], name: str) -> str:
-    """The command that goes on with the interrupted run of that name."""
-    options = parser().parse_args(given)
-    named = [] if options.name == name else ["--name", name]
-    resumed = [] if options.resume else ["--resume"]
-    return f"python -m stream.run {shlex.join([*given, *named, *resumed])}"
 
 
 if __name__ == "__main__":

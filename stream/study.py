@@ -5,7 +5,6 @@ and figures (PNG and SVG) in its folder.
 """
 
 import argparse
-import shlex
 import signal
 import sys
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from collections.abc import Sequence
 from db import ConflictError, LedgerError, UsageError
 from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_INTERRUPTED, EXIT_USER, report_error
 from stream.errors import RunInterrupted, StreamError, UserError
+from stream.place_options import resume_command
 from stream.studies.ablation import ABLATION
 from stream.studies.latency import LATENCY
 from stream.studies.training import TRAINING_STUDIES
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RunInterrupted as interruption:
         print(
             "interrupted; everything done so far is saved. Go on with:\n  "
-            f"{resume_command(given, interruption.name)}",
+            f"{resume_command('stream.study', parser(), given, interruption.name)}",
             file=sys.stderr,
         )
         return EXIT_INTERRUPTED
@@ -46,14 +46,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for line in lines:
         print(line)
     return EXIT_DONE
-
-
-def resume_command(given: Sequence[str], name: str) -> str:
-    """The command that goes on with the interrupted study whose run has that name."""
-    options = parser().parse_args(given)
-    named = [] if options.name == name else ["--name", name]
-    resumed = [] if options.resume else ["--resume"]
-    return f"python -m stream.study {shlex.join([*given, *named, *resumed])}"
 
 
 def parser() -> argparse.ArgumentParser:

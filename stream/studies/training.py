@@ -7,7 +7,6 @@ three seeds.
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 
 from stream.configuration import Overrides, Preset, RunConfiguration, limits_for, recipe_for
 from stream.display import open_display
@@ -15,12 +14,13 @@ from stream.model.backbone import MINILM, load_backbone
 from stream.model.bottleneck import default_adapter_size
 from stream.model.precision import choose_device, choose_dtype
 from stream.model.specification import method_named
+from stream.place_options import add_place_options, place_of
 from stream.scheduler import Order
-from stream.session import Place, run_session
+from stream.session import run_session
 from stream.studies.command import StudyCommand
 from stream.study_grid import Setting, StudyGrid
 from stream.sweep_options import positive_numbers, seeds_of, whole_numbers
-from tasks import DataMode, resolve_home
+from tasks import DataMode
 
 MAX_TRAIN, MAX_TEST, EPOCHS, SEEDS = 2000, 1000, 5, 3
 """The budget where none is asked for; the second caps the validation split."""
@@ -125,14 +125,8 @@ def add_options(parser: ArgumentParser) -> None:
     how.add_argument("--batch-size", type=int)
     how.add_argument("--max-length", type=int, help="tokens of a text; default: 128")
     how.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    where = parser.add_argument_group("where it is kept and shown")
-    where.add_argument("--db", default="sqlite:///runs.db", help="default: sqlite:///runs.db")
-    where.add_argument("--name", help="name of the study's run; default: SUITE-study-NAME")
-    where.add_argument("--resume", action="store_true", help="go on with the study of that name")
-    where.add_argument("--train-again", action="store_true", help="train what the database holds already")
-    where.add_argument("--out", type=Path, help="folder of its files; default: runs/NAME")
-    where.add_argument(
-        "--display", choices=["auto", "plain", "quiet"], default="auto", help="auto: plain lines"
+    add_place_options(
+        parser, default_name="SUITE-study-NAME", displays=["plain", "quiet"], auto="plain lines"
     )
 
 
@@ -185,17 +179,8 @@ def configuration_of(name: str, settings_of: Settings, options: Namespace) -> Ru
 
 def run_study(name: str, settings_of: Settings, options: Namespace) -> tuple[str, ...]:
     """Make or continue a study; its display says what came of it."""
-    place = Place(
-        database=options.db,
-        data_home=resolve_home(options.data_home),
-        name=options.name,
-        resume=options.resume,
-        out=options.out,
-        device=options.device,
-        reuse=not options.train_again,
-    )
-    configuration = configuration_of(name, settings_of, options)
-    run_session(configuration, place, open_display("plain" if options.display == "auto" else options.display))
+    display = open_display("plain" if options.display == "auto" else options.display)
+    run_session(configuration_of(name, settings_of, options), place_of(options), display)
     return ()
 
 

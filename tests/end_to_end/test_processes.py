@@ -15,8 +15,9 @@ from db import Database, Ledger
 from stream import session, watch
 from stream.display import Display
 from stream.learning.learner import Learner
+from stream.place_options import resume_command
 from stream.results import RunResults, load_results
-from stream.run import main, resume_command
+from stream.run import main, parser
 from stream.scheduler import TaskStream
 from tests.end_to_end.conftest import Outcome
 
@@ -135,7 +136,7 @@ def test_nothing_is_promised_before_anything_was_started(
 )
 def test_the_command_that_resumes_repeats_the_options(given: list[str], ends: str) -> None:
     """What was given is kept word by word, and only what is missing is added."""
-    assert resume_command(given, "x") == f"python -m stream.run {ends}"
+    assert resume_command("stream.run", parser(), given, "x") == f"python -m stream.run {ends}"
 
 
 def test_another_thread_count_does_not_disturb_verification(
