@@ -10,14 +10,8 @@ from db.records import Regime, RunRecord
 from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_USER, report_error
 from stream.coverage import coverage_of
 from stream.errors import StreamError, UserError
-from stream.latencies import is_latency_study, load_latencies
-from stream.model.forecast import bert_base_growth
-from stream.reports import last_lines, write_reports
-from stream.reports.latency.text import latency_lines
-from stream.reports.latency.write import write_latency_reports
-from stream.reports.studies import study_lines, write_study_reports
+from stream.reporting import leave_reports
 from stream.results import load_results
-from stream.study_results import is_training_study, load_study, studies_beside
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,20 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _report(database: Database, name: str, out: Path | None) -> tuple[str, ...]:
-    ledger = database.ledger(name)
-    results = load_results(ledger)
-    folder = out or Path("runs") / name
-    if is_latency_study(results.run):
-        latencies = load_latencies(ledger)
-        write_latency_reports(latencies, folder / "studies")
-        return (*latency_lines(latencies), f"reports: {folder / 'studies'}")
-    if is_training_study(results.run):
-        study = load_study(ledger)
-        write_study_reports(study, folder)
-        return (*study_lines(study), f"reports: {folder}")
-    growth = bert_base_growth(results)
-    write_reports(results, folder, bert_base_growth=growth, studies=studies_beside(database, results.run))
-    return (*last_lines(results, bert_base_growth=growth), f"reports: {folder}")
+    results = load_results(database.ledger(name))
+    return leave_reports(database, results, out or Path("runs") / name)
 
 
 def _listed(runs: Sequence[RunRecord]) -> tuple[str, ...]:

@@ -22,16 +22,14 @@ from stream.learning.learner import Learner
 from stream.model.architecture import Architecture
 from stream.model.backbone import Backbone, load_backbone
 from stream.model.bottleneck import default_adapter_size
-from stream.model.forecast import bert_base_growth
 from stream.model.methods import Method
 from stream.model.precision import DeviceChoice, choose_device, choose_dtype
 from stream.model.specification import method_named
-from stream.reports import last_lines, make_folder, write_reports
-from stream.reports.studies import study_lines, write_study_reports
+from stream.reporting import leave_reports
+from stream.reports import make_folder
 from stream.results import RunResults
 from stream.scheduler import Order, TaskStream, order_names
 from stream.simulator import Learn, learn_arrival, simulate
-from stream.study_results import is_training_study, load_study, studies_beside
 from tasks import Suite, Task, TaskCard, availability, load_task, open_suite
 from tasks.task import CLASSIFYING
 
@@ -80,19 +78,8 @@ def run_session(configuration: RunConfiguration, place: Place, display: Display)
                     results = study_tasks(
                         stream, learner, ledger, display, grid=configuration.study, reuse=place.reuse
                     )
-                display.run_finished(results, _reported(results, database, out))
+                display.run_finished(results, leave_reports(database, results, out))
             return results
-
-
-def _reported(results: RunResults, database: Database, out: Path) -> tuple[str, ...]:
-    """Leave the reports in `out`; return the last lines for the terminal."""
-    if is_training_study(results.run):
-        study = load_study(database.ledger(results.run.name))
-        write_study_reports(study, out)
-        return (*study_lines(study), f"reports: {out}")
-    growth = bert_base_growth(results)
-    write_reports(results, out, bert_base_growth=growth, studies=studies_beside(database, results.run))
-    return (*last_lines(results, bert_base_growth=growth), f"reports: {out}")
 
 
 def chosen_suite(configuration: RunConfiguration) -> Suite:
