@@ -25,6 +25,11 @@ class TrialStatus(StrEnum):
     FAILED = "failed"
     """Its loss was not finite."""
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more is to be trained."""
+        return self in (TrialStatus.FINISHED, TrialStatus.FAILED)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrialRecord:

@@ -44,6 +44,11 @@ class StudyCell:
         """Mean over seeds; None where no training gave a value."""
         return estimate(list(self.values.values())) if self.values else None
 
+    @property
+    def mean(self) -> float:
+        """Mean over seeds of a cell that has a value."""
+        return fmean(self.values.values())
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StudyResults:
@@ -68,7 +73,7 @@ class StudyResults:
     @property
     def num_done(self) -> int:
         """Trainings that ended."""
-        return sum(map(_has_ended, self.trials))
+        return sum(trial.status.has_ended for trial in self.trials)
 
     @property
     def num_expected(self) -> int:
@@ -122,15 +127,11 @@ def _seeds(run: RunRecord, grid: StudyGrid, position: int) -> dict[int, int]:
     return {task_seed(seed, name): seed for seed in grid.seeds}
 
 
-def _has_ended(trial: TrialRecord) -> bool:
-    return trial.status in (TrialStatus.FINISHED, TrialStatus.FAILED)
-
-
 def _cells(
     run: RunRecord, grid: StudyGrid, task: TaskRecord, trials: Sequence[TrialRecord]
 ) -> list[StudyCell]:
     seeds = _seeds(run, grid, task.position)
-    ended = [trial for trial in trials if trial.position == task.position and _has_ended(trial)]
+    ended = [trial for trial in trials if trial.position == task.position and trial.status.has_ended]
     best = {setting: _best_rate(setting, ended, seeds) for setting in grid.settings}
     reference = next((best[setting] for setting in best if setting.method == grid.reference), ())
     return [

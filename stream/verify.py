@@ -37,9 +37,9 @@ class Verdict:
 
     damages: tuple[str, ...]
     """Sentences, the first one first; empty where nothing is damaged or forgotten."""
-    num_equal: int
-    num_not_comparable: int
-    num_changed_predictions: int
+    num_equal: int = 0
+    num_not_comparable: int = 0
+    num_changed_predictions: int = 0
     """Among test splits that could not be compared bit for bit."""
     num_tasks: int = 0
     """Tasks that were evaluated again, each on one test split or more."""
@@ -93,18 +93,16 @@ def verify(ledger: Ledger, *, device: str = "auto") -> Verdict:
     print(f"stored rows and blobs: {'intact' if not damages else damages[0]}")
     damages += _missing_cells(ledger, run) + _damaged_files(run)
     if damages:
-        return Verdict(damages=tuple(damages), num_equal=0, num_not_comparable=0, num_changed_predictions=0)
+        return Verdict(damages=tuple(damages))
     if run.regime is Regime.STUDY:
-        return Verdict(
-            damages=(), num_equal=0, num_not_comparable=0, num_changed_predictions=0, serves_tasks=False
-        )
+        return Verdict(damages=(), serves_tasks=False)
     learner = recorded_learner(run, device)
     if learner.backbone_sha256 != run.backbone_sha256:
         sentence = (
             f"the backbone {run.backbone!r} has fingerprint {learner.backbone_sha256}, "
             f"not {run.backbone_sha256}"
         )
-        return Verdict(damages=(sentence,), num_equal=0, num_not_comparable=0, num_changed_predictions=0)
+        return Verdict(damages=(sentence,))
     print(f"backbone {run.backbone}: fingerprint {run.backbone_sha256[:12]}... unchanged")
     num_tasks = len(ledger.parameters(owner=Owner.OWN))
     if run.regime is Regime.SEPARATE:

@@ -29,7 +29,7 @@ from stream.reports.studies import headline, study_lines
 from stream.results import load_results, num_classes, stored_tasks, task_result
 from stream.selection.halving import rungs
 from stream.study_results import is_training_study, load_study
-from stream.trials import labels_of, score_after, training_label
+from stream.trials import labels_of, score_after
 
 SECONDS_BETWEEN_LOOKS = 1.0
 
@@ -148,19 +148,8 @@ def candidate_in_training(ledger: Ledger, position: int) -> ChoosingProgress | N
 
 def _training_under_way(trials: Sequence[TrialRecord], running: TrialRecord) -> ChoosingProgress:
     done = [trial for trial in trials if trial.status is TrialStatus.FINISHED and trial.valid is not None]
-    leader = max(done, key=_valid, default=None)
-    return ChoosingProgress(
-        position=running.position,
-        number=running.number + 1,
-        num_candidates=len(trials),
-        label=training_label(running),
-        rung=0,
-        num_rungs=1,
-        num_epochs=running.num_epochs,
-        valid=None,
-        leader="" if leader is None else training_label(leader),
-        leader_valid=None if leader is None else leader.valid,
-    )
+    best = max(done, key=_valid, default=None)
+    return ChoosingProgress.of_training(running, num_trainings=len(trials), best=best)
 
 
 def _valid(trial: TrialRecord) -> float:

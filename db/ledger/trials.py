@@ -7,7 +7,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from db.blobs import get_blob, put_blob, sha256_of
 from db.ledger.trial_checkpoints import TrialCheckpointRows
 from db.rows import decode_trial, encode_trial, row_digest, table_of
-from db.trial_records import TrialRecord, TrialStatus
+from db.trial_records import TrialRecord
 from db.trial_tables import TrialCheckpointRow, TrialRow
 
 
@@ -53,7 +53,7 @@ class TrialRows(TrialCheckpointRows):
                 self._insert_trial(connection, trial)
             else:
                 connection.execute(update(table_of(TrialRow)).where(*key).values(self._values(trial)))
-            if trial.status in (TrialStatus.FINISHED, TrialStatus.FAILED):
+            if trial.status.has_ended:
                 dropped = self._key(TrialCheckpointRow, trial.position, trial.recipe_sha256)
                 connection.execute(delete(table_of(TrialCheckpointRow)).where(*dropped))
 

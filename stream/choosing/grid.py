@@ -19,11 +19,9 @@ from stream.recording import task_record
 from stream.results import RunResults, load_results
 from stream.scheduler import Arrival, TaskStream, task_seed
 from stream.study_grid import StudyGrid
-from stream.trials import training_label
 
 Training = tuple[Arrival, Candidate]
 """A candidate beside the task under one of the study's seeds."""
-_ENDED = (TrialStatus.FINISHED, TrialStatus.FAILED)
 
 
 def study_tasks(
@@ -53,7 +51,7 @@ def _study(
     arrival: Arrival, learner: Learner, ledger: Ledger, display: Display, grid: StudyGrid, *, reuse: bool
 ) -> None:
     done = ledger.trials(arrival.position)
-    if len(done) >= grid.num_trainings and all(trial.status in _ENDED for trial in done):
+    if len(done) >= grid.num_trainings and all(trial.status.has_ended for trial in done):
         return
     task = arrival.task
     display.arrival_started(arrival.position, task.name, task.data.value, len(task.train), task.num_classes)
@@ -63,11 +61,11 @@ def _study(
     ledger.record_waiting_trials([waiting_trial(at, i, one) for i, (at, one) in enumerate(trainings)])
     judge = Judge(backbone=learner.backbone, valid=prepared.valid.tokens, scoring=prepared.scoring)
     best: TrialRecord | None = None
-    for number, (at, candidate) in enumerate(trainings, start=1):
+    for at, candidate in trainings:
         sitting = Sitting(
             arrival=at, prepared=prepared, ledger=ledger, display=display, judge=judge, reuse=reuse
         )
-        best = _make(sitting, candidate, best, number=number, num_trainings=len(trainings))
+        best = _make(sitting, candidate, best, num_trainings=len(trainings))
     ledger.unlink_unused_trial_checkpoints()
 
 
@@ -90,21 +88,10 @@ def _trainings(arrival: Arrival, learner: Learner, prepared: PreparedTask, grid:
 
 
 def _make(
-    sitting: Sitting, candidate: Candidate, best: TrialRecord | None, *, number: int, num_trainings: int
+    sitting: Sitting, candidate: Candidate, best: TrialRecord | None, *, num_trainings: int
 ) -> TrialRecord | None:
     """Make one training; return the best of the task so far."""
-    progress = ChoosingProgress(
-        position=sitting.position,
-        number=number,
-        num_candidates=num_trainings,
-        label=training_label(sitting.trial(candidate)),
-        rung=0,
-        num_rungs=1,
-        num_epochs=candidate.num_epochs,
-        valid=None,
-        leader="" if best is None else training_label(best),
-        leader_valid=None if best is None else best.valid,
-    )
+    progress = ChoosingProgress.of_training(sitting.trial(candidate), num_trainings=num_trainings, best=best)
     sitting.display.candidate_progressed(progress)
     trial = advanced(sitting, candidate, candidate.num_epochs, 0)
     valid = trial.valid if trial.status is TrialStatus.FINISHED else None
@@ -112,9 +99,6 @@ def _make(
         best = trial
     if trial.status is TrialStatus.FAILED:
         sitting.display.notice(f"{sitting.arrival.name}, {progress.label}: {'; '.join(trial.notes)}")
-    leader = "" if best is None else training_label(best)
-    leader_valid = None if best is None else best.valid
-    sitting.display.candidate_progressed(
-        replace(progress, valid=valid, leader=leader, leader_valid=leader_valid)
-    )
+    ended = ChoosingProgress.of_training(trial, num_trainings=num_trainings, best=best)
+    sitting.display.candidate_progressed(replace(ended, valid=valid))
     return best

@@ -68,8 +68,7 @@ def advanced(sitting: Sitting, candidate: Candidate, num_epochs: int, rung: int)
         DamageError: the tensors to be taken over are damaged.
     """
     trial = sitting.trial(candidate)
-    ended = trial.status in (TrialStatus.FINISHED, TrialStatus.FAILED)
-    if not ended and len(trial.history) < num_epochs:
+    if not trial.status.has_ended and len(trial.history) < num_epochs:
         found = _found(sitting, candidate) if sitting.reuse else None
         if found is not None:
             return _taken_over(sitting, candidate, replace(trial, rung=rung), found)

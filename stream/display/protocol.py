@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from db.records import EpochRecord
+from db.trial_records import TrialRecord
 from stream.comparisons import Comparison
 from stream.growth import GrowthPoint
 from stream.results import RunResults, TaskResult
+from stream.trials import training_label
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,6 +50,30 @@ class ChoosingProgress:
     leader: str
     """The best of the rung so far; empty before the first."""
     leader_valid: float | None
+
+    @classmethod
+    def of_training(
+        cls, trial: TrialRecord, *, num_trainings: int, best: TrialRecord | None
+    ) -> "ChoosingProgress":
+        """A training of a study, where none is stopped early: one rung, in the order of the grid.
+
+        Args:
+            trial: going into training.
+            num_trainings: of its task.
+            best: the best one of the task so far.
+        """
+        return cls(
+            position=trial.position,
+            number=trial.number + 1,
+            num_candidates=num_trainings,
+            label=training_label(trial),
+            rung=0,
+            num_rungs=1,
+            num_epochs=trial.num_epochs,
+            valid=None,
+            leader="" if best is None else training_label(best),
+            leader_valid=None if best is None else best.valid,
+        )
 
 
 @runtime_checkable

@@ -1,11 +1,11 @@
 """summary.md: the facts of a run, its tasks as a table, what others published, and what the numbers mean."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from stream.reports.averages import task_reached
 from stream.reports.summary import DEFINITIONS, facts, paper_figures
 from stream.reports.tables import grouped_notes
-from stream.reports.words import number
+from stream.reports.words import number, table_lines, table_row
 from stream.results import RunResults, TaskResult
 from tasks.task import MAIN_SPLIT
 
@@ -36,8 +36,7 @@ def _task_table(results: RunResults) -> Iterator[str]:
         *(["paper: adapters", "paper: fine-tuning"] if paper else []),
         *(["at best", "reached share"] if simulated else []),
     ]
-    yield _row(["task", "data", "metric", "test", *titles])
-    yield f"|{'---|' * (4 + len(titles))}"
+    yield from table_lines(["task", "data", "metric", "test", *titles], ())
     for task in results.tasks:
         beside = (
             *(paper_figures(task) if paper else ()),
@@ -45,10 +44,12 @@ def _task_table(results: RunResults) -> Iterator[str]:
         )
         numbers = ["" if value is None else number(value) for value in beside]
         secondary = [secondary_text(task.secondary)] if further else []
-        yield _row([task.name, task.data, task.metric, _measured(task.test, task), *secondary, *numbers])
+        yield table_row([task.name, task.data, task.metric, _measured(task.test, task), *secondary, *numbers])
         for split, value in task.further_tests.items():
             empty = [""] * len(titles)
-            yield _row([f"{task.name} ({split})", task.data, task.metric, _measured(value, task), *empty])
+            yield table_row(
+                [f"{task.name} ({split})", task.data, task.metric, _measured(value, task), *empty]
+            )
     yield ""
     yield from _published_table(results)
     yield from (f"- {names}: {note}" for names, note in grouped_notes(results))
@@ -62,10 +63,6 @@ def shows_paper(results: RunResults) -> bool:
 def shows_limits(results: RunResults) -> bool:
     """Return whether it is known of some task what can be reached at best."""
     return any(task.bayes_accuracy is not None for task in results.tasks)
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def _measured(value: float | None, task: TaskResult) -> str:
@@ -86,9 +83,8 @@ def _published_table(results: RunResults) -> Iterator[str]:
     for about, (methods, rows) in published(results).items():
         yield f"Published elsewhere, not comparable with this run: {about}."
         yield ""
-        yield _row(["task", *methods])
-        yield f"|{'---|' * (1 + len(methods))}"
-        yield from (_row([name, *("" if v is None else number(v) for v in values)]) for name, values in rows)
+        cells = ([name, *("" if v is None else number(v) for v in values)] for name, values in rows)
+        yield from table_lines(["task", *methods], cells)
         yield ""
 
 

@@ -12,7 +12,7 @@ from stream.reports.ablation.text import PAPER, WHAT_STAYS, majority_change, per
 from stream.reports.files import make_folder, replace_bytes
 from stream.reports.render import as_png, as_svg_file
 from stream.reports.tables import Value, write_table
-from stream.reports.words import number
+from stream.reports.words import number, table_lines
 
 COLUMNS = (
     *("task", "data", "metric", "first_layer", "last_layer", "value", "relative_change"),
@@ -102,17 +102,17 @@ def _table(ablations: Sequence[Ablation]) -> Iterator[str]:
         "none",
         "majority class",
     )
-    yield f"| {' | '.join(titles)} |"
-    yield f"|{'---|' * len(titles)}"
-    for a in ablations:
-        costliest = a.costliest_layer
-        cells = (
-            *(a.task, a.data, f"{a.num_examples:,}", a.metric, number(a.value)),
-            "-" if costliest is None else f"{costliest[0]} ({percent(costliest[1])})",
-            _relative(a.values.get(a.whole), a.change(a.whole)),
-            _relative(a.majority_class, majority_change(a)),
-        )
-        yield f"| {' | '.join(cells)} |"
+    return table_lines(titles, map(_table_row, ablations))
+
+
+def _table_row(a: Ablation) -> tuple[str, ...]:
+    costliest = a.costliest_layer
+    return (
+        *(a.task, a.data, f"{a.num_examples:,}", a.metric, number(a.value)),
+        "-" if costliest is None else f"{costliest[0]} ({percent(costliest[1])})",
+        _relative(a.values.get(a.whole), a.change(a.whole)),
+        _relative(a.majority_class, majority_change(a)),
+    )
 
 
 def _relative(value: float | None, change: float | None) -> str:
@@ -121,8 +121,9 @@ def _relative(value: float | None, change: float | None) -> str:
 
 def _single_layers(ablations: Sequence[Ablation]) -> Iterator[str]:
     layers = sorted({layer for ablation in ablations for layer in ablation.layers})
-    yield f"| task | {' | '.join(map(str, layers))} |"
-    yield f"|{'---|' * (1 + len(layers))}"
-    for ablation in ablations:
+
+    def row(ablation: Ablation) -> list[str]:
         found = [ablation.change((layer, layer)) for layer in layers]
-        yield f"| {ablation.task} | {' | '.join('-' if c is None else percent(c) for c in found)} |"
+        return [ablation.task, *("-" if change is None else percent(change) for change in found)]
+
+    return table_lines(["task", *map(str, layers)], map(row, ablations))

@@ -9,6 +9,7 @@ from stream.reports.latency.figure import latency_figure
 from stream.reports.latency.text import PUBLISHED, panel_tables, setting_text
 from stream.reports.render import as_png, as_svg_file
 from stream.reports.tables import Value, write_table
+from stream.reports.words import table_lines
 
 COLUMNS = (
     *("backbone", "method", "adapter_size", "batch_size", "length", "overhead", "overhead_low"),
@@ -59,6 +60,5 @@ def latency_markdown(study: LatencyStudy) -> str:
         "",
     ]
     for name, rows in panel_tables(study):
-        lines += [f"**{name}**", "", f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
-        lines += [f"| {' | '.join(row)} |" for row in rows] + [""]
+        lines += [f"**{name}**", "", *table_lines(head, rows), ""]
     return "\n".join([*lines, f"Published: {PUBLISHED}", "", "![overhead](latency.png)", ""])

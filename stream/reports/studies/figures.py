@@ -78,11 +78,11 @@ def _draw_series(
     ordered = sorted((cell for cell in cells if cell.estimate is not None), key=at)
     if not ordered:
         return {}
-    axes.plot([at(c) for c in ordered], [_mean(c) for c in ordered], color=colour, alpha=0.4, linewidth=1)
+    axes.plot([at(c) for c in ordered], [c.mean for c in ordered], color=colour, alpha=0.4, linewidth=1)
     for cell in ordered:
         axes.errorbar(
             at(cell),
-            _mean(cell),
+            cell.mean,
             yerr=_error(cell),
             color=colour,
             marker=marker,
@@ -118,8 +118,7 @@ def percentiles_figure(study: StudyResults) -> Figure:
     _log_axis(axes, [float(cell.num_params) for cell in study.cells])
     axes.axhline(0, color=INK, linewidth=0.8)
     for i, series in enumerate(_series(study)):
-        own = [cell for cell in study.cells if cell.setting.series == series and cell.difference is not None]
-        _draw_percentiles(axes, series, own, _COLOURS[i % 4])
+        _draw_percentiles(axes, series, study.cells, _COLOURS[i % 4])
     axes.set(xlabel=X_LABELS["size"], ylabel="validation, minus full fine-tuning's")
     axes.set_title(f"Percentiles {', '.join(map(str, PERCENTILES))} over {len(study.tasks)} tasks")
     axes.legend(frameon=False)
@@ -128,16 +127,15 @@ def percentiles_figure(study: StudyResults) -> Figure:
 
 
 def _draw_percentiles(axes: Axes, series: str, cells: Sequence[StudyCell], colour: str) -> None:
-    by_method: dict[str, list[StudyCell]] = {}
+    found: dict[str, list[tuple[int, float]]] = {}
     for cell in cells:
-        by_method.setdefault(cell.setting.method, []).append(cell)
-    groups = sorted(by_method.values(), key=lambda group: np.mean([cell.num_params for cell in group]))
-    if not groups:
+        if cell.setting.series == series and cell.difference is not None:
+            found.setdefault(cell.setting.method, []).append((cell.num_params, cell.difference.mean))
+    if not found:
         return
-    places = [float(np.mean([cell.num_params for cell in group])) for group in groups]
-    low, middle, high = np.array(
-        [np.percentile([_difference(cell) for cell in group], PERCENTILES) for group in groups]
-    ).T
+    groups = sorted((np.array(pairs).T for pairs in found.values()), key=lambda group: group[0].mean())
+    places = [group[0].mean() for group in groups]
+    low, middle, high = np.array([np.percentile(group[1], PERCENTILES) for group in groups]).T
     axes.fill_between(places, low, high, color=colour, alpha=0.2, linewidth=0)
     axes.plot(places, middle, color=colour, marker="o", markersize=4, label=series)
 
@@ -203,19 +201,9 @@ def _num_params(cell: StudyCell) -> float:
     return float(cell.num_params)
 
 
-def _mean(cell: StudyCell) -> float:
-    assert cell.estimate is not None
-    return cell.estimate.mean
-
-
 def _error(cell: StudyCell) -> float:
     assert cell.estimate is not None
     return cell.estimate.standard_error or 0.0
-
-
-def _difference(cell: StudyCell) -> float:
-    assert cell.difference is not None
-    return cell.difference.mean
 
 
 def _log_axis(axes: Axes, places: Sequence[float]) -> None:

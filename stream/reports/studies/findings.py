@@ -1,6 +1,7 @@
 """What a study of trainings comes to in words: the paper's statement, and what was measured beside it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from statistics import fmean
 
 from stream.seeds import Estimate
@@ -10,6 +11,7 @@ PAPER_SIZES = {8: 0.862, 64: 0.858, 256: 0.857}
 """Mean validation accuracy over GLUE's eight classification tasks by adapter size (section 3.6)."""
 ROBUST_SCALE = 1e-2
 """Below this deviation the paper's adapters learn alike (Figure 6, right)."""
+_BY_MEAN = attrgetter("mean")
 PAPER: Mapping[str, str] = {
     "init-scale": "Houlsby et al. 2019 (Figure 6, right) vary the standard deviation of fresh adapter "
     "weights from 1e-7 to 1: robust below 1e-2, worse above it.",
@@ -34,15 +36,15 @@ def findings(study: StudyResults) -> tuple[str, ...]:
 
 def _init_scale(study: StudyResults) -> Iterator[str]:
     for task, cells in _by_task(study):
-        best = max(cells, key=_mean)
+        best = max(cells, key=_BY_MEAN)
         robust = [cell for cell in cells if (cell.setting.x or 0) <= ROBUST_SCALE]
         above = [cell for cell in cells if (cell.setting.x or 0) > ROBUST_SCALE]
         text = f"{task}: best at {best.setting.x:g} ({_value(best)})"
         if robust:
-            text += f"; up to {ROBUST_SCALE:g} from {_mean(min(robust, key=_mean)):.3f} to "
-            text += f"{_mean(max(robust, key=_mean)):.3f}"
+            text += f"; up to {ROBUST_SCALE:g} from {min(robust, key=_BY_MEAN).mean:.3f} to "
+            text += f"{max(robust, key=_BY_MEAN).mean:.3f}"
         if above:
-            worst = min(above, key=_mean)
+            worst = min(above, key=_BY_MEAN)
             text += f"; above it down to {_value(worst)} at {worst.setting.x:g}"
         yield text
 
@@ -53,7 +55,7 @@ def _size(study: StudyResults) -> Iterator[str]:
         yield f"{task}: " + "; ".join(
             f"{name} best {_value(best)} at {_place(best)}, {best.trained_fraction:.2%} of the backbone"
             for name, own in series.items()
-            for best in [max(own, key=_mean)]
+            for best in [max(own, key=_BY_MEAN)]
         )
     sizes = {size: _mean_at(study, size) for size in PAPER_SIZES}
     known = {size: value for size, value in sizes.items() if value is not None}
@@ -80,9 +82,9 @@ def _learning_rate(study: StudyResults) -> Iterator[str]:
         parts = []
         for name in _series(cells):
             own = [cell for cell in cells if cell.setting.series == name]
-            best, worst = max(own, key=_mean), min(own, key=_mean)
+            best, worst = max(own, key=_BY_MEAN), min(own, key=_BY_MEAN)
             parts.append(
-                f"{name} best {_value(best)} at {best.learning_rate:g}, worst {_mean(worst):.3f} at "
+                f"{name} best {_value(best)} at {best.learning_rate:g}, worst {worst.mean:.3f} at "
                 f"{worst.learning_rate:g}"
             )
         yield f"{task}: {'; '.join(parts)}"
@@ -90,14 +92,19 @@ def _learning_rate(study: StudyResults) -> Iterator[str]:
 
 def _variants(study: StudyResults) -> Iterator[str]:
     for task, cells in _by_task(study):
-        others = [c for c in cells if c.setting.method != study.grid.reference and c.difference is not None]
-        if others:
-            best = max(others, key=_difference)
-            worst = min(others, key=_difference)
+        found = {
+            cell.setting.series: cell.difference
+            for cell in cells
+            if cell.setting.method != study.grid.reference and cell.difference is not None
+        }
+        if found:
+            means = {name: difference.mean for name, difference in found.items()}
+            worst, best = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
+            clear = [f"{name} {signed_text(found[name])}" for name in found if _is_clear(found[name])]
             yield (
-                f"{task}: against the plain adapters from {_signed(worst)} ({worst.setting.series}) to "
-                f"{_signed(best)} ({best.setting.series}); beyond two standard errors: "
-                f"{', '.join(map(_named, filter(_is_clear, others))) or 'none'}"
+                f"{task}: against the plain adapters from {signed_text(found[worst])} ({worst}) to "
+                f"{signed_text(found[best])} ({best}); beyond two standard errors: "
+                f"{', '.join(clear) or 'none'}"
             )
 
 
@@ -131,16 +138,6 @@ def _series(cells: Sequence[StudyCell]) -> list[str]:
     return list(dict.fromkeys(cell.setting.series for cell in cells))
 
 
-def _mean(cell: StudyCell) -> float:
-    assert cell.estimate is not None
-    return cell.estimate.mean
-
-
-def _difference(cell: StudyCell) -> float:
-    assert cell.difference is not None
-    return cell.difference.mean
-
-
 def _value(cell: StudyCell) -> str:
     assert cell.estimate is not None
     return estimate_text(cell.estimate)
@@ -152,21 +149,16 @@ def estimate_text(estimate: Estimate) -> str:
     return f"{estimate.mean:.3f}" if error is None else f"{estimate.mean:.3f} +- {error:.3f}"
 
 
-def _signed(cell: StudyCell) -> str:
-    assert cell.difference is not None
-    error = cell.difference.standard_error
-    return f"{cell.difference.mean:+.3f}" + ("" if error is None else f" +- {error:.3f}")
+def signed_text(difference: Estimate) -> str:
+    """A difference with its sign and its standard error, where there is one."""
+    error = difference.standard_error
+    return f"{difference.mean:+.3f}" + ("" if error is None else f" +- {error:.3f}")
 
 
-def _named(cell: StudyCell) -> str:
-    return f"{cell.setting.series} {_signed(cell)}"
-
-
-def _is_clear(cell: StudyCell) -> bool:
-    """Whether a difference exceeds two standard errors."""
-    assert cell.difference is not None
-    error = cell.difference.standard_error
-    return error is not None and abs(cell.difference.mean) > 2 * error
+def _is_clear(difference: Estimate) -> bool:
+    """Whether it exceeds two standard errors."""
+    error = difference.standard_error
+    return error is not None and abs(difference.mean) > 2 * error
 
 
 def _place(cell: StudyCell) -> str:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from stream.reports.studies.findings import PAPER, estimate_text, findings
-from stream.seeds import Estimate
+from stream.reports.studies.findings import PAPER, estimate_text, findings, signed_text
+from stream.reports.words import count, table_lines
 from stream.study_results import StudyCell, StudyResults
 
 TITLES = ("task", "data", "setting", "rate", "seeds", "validation", "difference", "parameters", "")
@@ -30,23 +30,18 @@ def headline(study: StudyResults) -> str:
     caps = "all training examples" if most is None else f"at most {most:,} training examples"
     epochs = "epochs by budget" if recipe["num_epochs"] is None else f"{recipe['num_epochs']} epochs"
     return (
-        f"{study.num_done} of {study.num_expected} trainings on {_counted(len(run.task_names), 'task')} of "
-        f"{run.suite}: backbone {run.backbone}, {_counted(seeds, 'seed')}, {caps}, {epochs}, batches of "
+        f"{study.num_done} of {study.num_expected} trainings on {count(len(run.task_names), 'task')} of "
+        f"{run.suite}: backbone {run.backbone}, {count(seeds, 'seed')}, {caps}, {epochs}, batches of "
         f"{recipe['batch_size']}. Values are on the validation split, at the best epoch; the test split was "
         "not read. Errors are standard errors over seeds."
     )
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def study_markdown(study: StudyResults) -> str:
     """The whole of study.md."""
     lines = [f"# {study.grid.name}", "", headline(study), "", f"**The paper.** {PAPER[study.grid.name]}", ""]
     lines += ["**Measured.**", "", *(f"- {line}" for line in findings(study)), ""]
-    lines += [f"| {' | '.join(TITLES)} |", f"|{'---|' * len(TITLES)}"]
-    lines += [f"| {' | '.join(row)} |" for row in table_rows(study)]
+    lines += table_lines(TITLES, table_rows(study))
     return "\n".join(lines) + "\n"
 
 
@@ -70,12 +65,6 @@ def _difference(study: StudyResults, cell: StudyCell) -> str:
     if cell.setting.method == study.grid.reference:
         return "reference"
     return "" if cell.difference is None else signed_text(cell.difference)
-
-
-def signed_text(difference: Estimate) -> str:
-    """A difference with its sign and its standard error, where there is one."""
-    error = difference.standard_error
-    return f"{difference.mean:+.3f}" + ("" if error is None else f" +- {error:.3f}")
 
 
 def _marks(cell: StudyCell) -> Iterator[str]:
