@@ -8,8 +8,9 @@ import random
 import sqlite3
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import torch
 
 from db import Database, Ledger
 from db.records import NewRun
+from stream.comparisons import Comparison
 from stream.display import Display, QuietDisplay
 from stream.environment import describe_environment
 from stream.learning import training
@@ -262,6 +264,58 @@ def run_tasks(
     stream = tiny_stream(tasks)
     ledger = start_run(database, learner, stream.names, run)
     return simulate(stream, learner, ledger, display or QuietDisplay(), learn)
+
+
+def finished_database(
+    folder: Path, learner: Learner, tasks: Sequence[Task], learn: Learn | None = None
+) -> bytes:
+    """The database file of a finished run of these tasks, made in the folder."""
+    with Database.open(f"sqlite:///{folder}/runs.db") as opened:
+        run_tasks(opened, learner, tasks, learn=learn)
+    return (folder / "runs.db").read_bytes()
+
+
+def flip_bit(database: Path, query: str, place: float = 0.0) -> None:
+    """Flip the lowest bit of one byte of a stored blob.
+
+    Args:
+        database: its file.
+        query: gives the SHA-256 of the blob.
+        place: of the byte, as a share of the blob's length; 1 is the last one.
+    """
+    with closing(sqlite3.connect(database)) as connection:
+        (sha256,) = connection.execute(query).fetchone()
+        (content,) = connection.execute("SELECT content FROM blobs WHERE sha256 = ?", (sha256,)).fetchone()
+        at = min(int(len(content) * place), len(content) - 1)
+        changed = content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+        connection.execute("UPDATE blobs SET content = ? WHERE sha256 = ?", (changed, sha256))
+        connection.commit()
+
+
+class Killed(Exception):  # noqa: N818 - a stand-in for a kill, not an error
+    """The run was ended from outside."""
+
+
+class Killer(QuietDisplay):
+    """Ends the run after so many comparisons, or epochs and comparisons."""
+
+    def __init__(self, after: int, *, counts_epochs: bool = False) -> None:
+        super().__init__(output=StringIO(), errors=StringIO())
+        self._left = after
+        self._counts_epochs = counts_epochs
+
+    def epoch_finished(self, epoch: object) -> None:
+        """Count it where epochs are counted."""
+        self._count(int(self._counts_epochs))
+
+    def task_evaluated(self, comparison: Comparison) -> None:
+        """Count it."""
+        self._count(1)
+
+    def _count(self, number: int) -> None:
+        self._left -= number
+        if number and self._left == 0:
+            raise Killed
 
 
 def write_suite(folder: Path, names: Sequence[str] = NAMES[:3], num_rows: int = 80) -> Path:

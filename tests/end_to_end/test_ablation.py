@@ -13,7 +13,7 @@ from db.records import Owner
 from stream import compare, report, study
 from stream.studies.spans import SpanEvaluator
 from tests.end_to_end.conftest import Outcome
-from tests.tiny_runs import recorded_rows, write_suite_of_kinds
+from tests.tiny_runs import flip_bit, recorded_rows, write_suite_of_kinds
 
 TASKS = "birds,clouds"
 FILES = {
@@ -169,11 +169,7 @@ def test_a_method_without_adapters_is_refused(home: Path, run: Call, ablate: Cal
 
 def test_damaged_tensors_are_found(trained: Path, ablate: Call) -> None:
     """One flipped bit in stored parameters ends the study with exit code 1, and the run's name is in it."""
-    with closing(sqlite3.connect(trained / "runs.db")) as connection, connection:
-        query = "SELECT b.sha256, b.content FROM blobs b JOIN parameters p ON p.sha256 = b.sha256"
-        sha256, content = connection.execute(query).fetchone()
-        flipped = content[:-1] + bytes([content[-1] ^ 1])
-        connection.execute("UPDATE blobs SET content = ? WHERE sha256 = ?", (flipped, sha256))
+    flip_bit(trained / "runs.db", "SELECT sha256 FROM parameters", place=1.0)
     outcome = ablate()
     assert outcome.code == 1
     assert "Damaged: own parameters of run 'mine'" in outcome.err

@@ -1,7 +1,6 @@
 """The studies of trainings on the command line: files, resuming, what other commands make of them."""
 
 import csv
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from db import Database
 from stream import compare, report, service, study, verify, watch
 from stream.study_results import load_study
 from tests.end_to_end.conftest import Outcome
+from tests.tiny_runs import flip_bit
 
 Command = Callable[..., Outcome]
 DATABASE = "sqlite:///runs.db"
@@ -167,12 +167,6 @@ def test_other_commands_know_a_study_for_what_it_is(
 def test_a_flipped_bit_in_a_study_is_found(studied: Command, capsys: pytest.CaptureFixture[str]) -> None:
     """One bit of the stored tensors of one training: verify ends with 1 and names the training."""
     assert studied("init-scale", "--scales", "1e-3", "--name", "mine").code == 0
-    with sqlite3.connect("runs.db") as connection:
-        query = (
-            "SELECT b.sha256, b.content FROM blobs b JOIN trials t ON t.sha256 = b.sha256 WHERE t.number = 1"
-        )
-        sha256, content = connection.execute(query).fetchone()
-        flipped = bytes([content[0] ^ 1, *content[1:]])
-        connection.execute("UPDATE blobs SET content = ? WHERE sha256 = ?", (flipped, sha256))
+    flip_bit(Path("runs.db"), "SELECT sha256 FROM trials WHERE number = 1")
     assert verify.main(["--db", DATABASE, "--run", "mine"]) == 1
     assert "parameters of trial 1" in capsys.readouterr().out

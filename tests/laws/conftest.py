@@ -9,7 +9,7 @@ import pytest
 from db import Database
 from stream.model.backbone import Backbone, load_backbone
 from tests.stream.tiny import save_tiny_bert
-from tests.tiny_runs import NAMES, quick_and_single, run_tasks, tiny_learner, tiny_task
+from tests.tiny_runs import NAMES, finished_database, quick_and_single, tiny_learner, tiny_task
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -57,11 +57,8 @@ def database(file: Path) -> Iterator[Database]:
 @pytest.fixture(scope="package")  # not wider: it has to come after `_quick`
 def finished_run(tmp_path_factory: pytest.TempPathFactory, backbone: Backbone) -> bytes:
     """The database file of a finished run of four tasks; classes, and so heads, differ in number."""
-    file = tmp_path_factory.mktemp("finished") / "runs.db"
     tasks = [tiny_task(name, num_labels=2 + i % 2, first=4 * i) for i, name in enumerate(NAMES)]
-    with Database.open(f"sqlite:///{file}") as opened:
-        run_tasks(opened, tiny_learner(backbone), tasks)
-    return file.read_bytes()
+    return finished_database(tmp_path_factory.mktemp("finished"), tiny_learner(backbone), tasks)
 
 
 @pytest.fixture

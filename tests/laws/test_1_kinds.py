@@ -2,14 +2,13 @@
 
 import sqlite3
 from contextlib import closing
-from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from db import Database
-from stream.comparisons import Comparison, ProofStatus
+from stream.comparisons import ProofStatus
 from stream.display.quiet import QuietDisplay
 from stream.model.backbone import Backbone
 from stream.results import load_results
@@ -17,9 +16,12 @@ from stream.simulator import simulate
 from stream.task_metrics import f1, spearman
 from stream.verify import main
 from tests.tiny_runs import (
+    Killed,
+    Killer,
+    finished_database,
+    flip_bit,
     recorded_rows,
     results_of,
-    run_tasks,
     scored_task,
     split_task,
     start_run,
@@ -34,10 +36,7 @@ TASKS = (scored_task("birds"), split_task("clouds", first=4), tiny_task("doors",
 @pytest.fixture(scope="module")
 def mixed_run(tmp_path_factory: pytest.TempPathFactory, backbone: Backbone) -> bytes:
     """The database file of a finished run of the three kinds."""
-    file = tmp_path_factory.mktemp("mixed") / "runs.db"
-    with Database.open(f"sqlite:///{file}") as opened:
-        run_tasks(opened, tiny_learner(backbone), TASKS)
-    return file.read_bytes()
+    return finished_database(tmp_path_factory.mktemp("mixed"), tiny_learner(backbone), TASKS)
 
 
 @pytest.fixture
@@ -128,13 +127,7 @@ def test_an_edited_row_of_a_further_split_is_named(
 
 def test_a_flipped_bit_of_a_further_split_is_named(mixed: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One bit of the stored tokens of the second split, and one of its predictions in memory."""
-    query = "SELECT sha256 FROM test_sets WHERE split = 'mismatched'"
-    with closing(sqlite3.connect(mixed)) as connection:
-        (sha256,) = connection.execute(query).fetchone()
-        (content,) = connection.execute("SELECT content FROM blobs WHERE sha256 = ?", (sha256,)).fetchone()
-        changed = content[:-1] + bytes([content[-1] ^ 1])
-        connection.execute("UPDATE blobs SET content = ? WHERE sha256 = ?", (changed, sha256))
-        connection.commit()
+    flip_bit(mixed, "SELECT sha256 FROM test_sets WHERE split = 'mismatched'", place=1.0)
     assert main(["--db", f"sqlite:///{mixed}", "--run", "tiny"]) == 1
     assert "mismatched split of run 'tiny', position 1" in capsys.readouterr().out
 
@@ -149,24 +142,6 @@ def test_removal_keeps_the_other_kinds(mixed: Path, capsys: pytest.CaptureFixtur
     assert (proof.num_equal, proof.num_expected) == (8, 8)
     assert main(["--db", f"sqlite:///{mixed}", "--run", "tiny"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "proven bit for bit: 2 of 2 tasks"
-
-
-class Killed(Exception):  # noqa: N818 - a stand-in for a kill, not an error
-    """The run was ended from outside."""
-
-
-class Killer(QuietDisplay):
-    """Ends the run after so many comparisons."""
-
-    def __init__(self, after: int) -> None:
-        super().__init__(output=StringIO(), errors=StringIO())
-        self._left = after
-
-    def task_evaluated(self, comparison: Comparison) -> None:
-        """Count it."""
-        self._left -= 1
-        if self._left == 0:
-            raise Killed
 
 
 @pytest.mark.parametrize("after", range(1, 8))

@@ -1,9 +1,6 @@
 """The laws for a span task beside tasks of classes in one stream."""
 
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
-from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -17,12 +14,15 @@ from stream.learning.spans import answer_texts
 from stream.learning.windows import WindowSet
 from stream.model.backbone import Backbone
 from stream.model.specification import method_named
-from stream.results import Comparison
 from stream.simulator import simulate
 from stream.verify import main
 from tests.tiny_runs import (
     ISOLATED,
     ONE_EPOCH,
+    Killed,
+    Killer,
+    finished_database,
+    flip_bit,
     own_digests,
     recorded_rows,
     results_of,
@@ -40,10 +40,7 @@ TASKS = (tiny_task("birds"), span_task("clouds"), tiny_task("doors", num_labels=
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory, backbone: Backbone) -> bytes:
     """The database file of a finished run of two classifications and a span task between them."""
-    file = tmp_path_factory.mktemp("spans") / "runs.db"
-    with Database.open(f"sqlite:///{file}") as opened:
-        run_tasks(opened, tiny_learner(backbone), TASKS)
-    return file.read_bytes()
+    return finished_database(tmp_path_factory.mktemp("spans"), tiny_learner(backbone), TASKS)
 
 
 @pytest.fixture
@@ -131,13 +128,7 @@ def test_a_flipped_bit_in_stored_questions_is_named(
     copy: Path, capsys: pytest.CaptureFixture[str], place: float
 ) -> None:
     """One bit anywhere in contexts, answers, offsets or tokens is damage, and the sentence names the task."""
-    with closing(sqlite3.connect(copy)) as connection:
-        (sha256,) = connection.execute("SELECT sha256 FROM test_sets WHERE position = 1").fetchone()
-        (content,) = connection.execute("SELECT content FROM blobs WHERE sha256 = ?", (sha256,)).fetchone()
-        at = int(len(content) * place)
-        changed = content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
-        connection.execute("UPDATE blobs SET content = ? WHERE sha256 = ?", (changed, sha256))
-        connection.commit()
+    flip_bit(copy, "SELECT sha256 FROM test_sets WHERE position = 1", place)
     assert main(["--db", f"sqlite:///{copy}", "--run", "tiny"]) == 1
     assert "test split of run 'tiny', position 1" in capsys.readouterr().out
 
@@ -152,31 +143,6 @@ def test_removal_of_a_span_task_keeps_the_others(copy: Path, capsys: pytest.Capt
     assert capsys.readouterr().out.splitlines()[-1] == "proven bit for bit: 2 of 2 tasks"
 
 
-class Killed(Exception):  # noqa: N818 - a stand-in for a kill, not an error
-    """The run was ended from outside."""
-
-
-class Killer(QuietDisplay):
-    """Ends the run after so many epochs and comparisons."""
-
-    def __init__(self, after: int) -> None:
-        super().__init__(output=StringIO(), errors=StringIO())
-        self._left = after
-
-    def epoch_finished(self, epoch: object) -> None:
-        """Count it."""
-        self._count()
-
-    def task_evaluated(self, comparison: Comparison) -> None:
-        """Count it."""
-        self._count()
-
-    def _count(self) -> None:
-        self._left -= 1
-        if self._left == 0:
-            raise Killed
-
-
 @pytest.mark.parametrize("after", [5, 6, 8, 9])
 def test_a_run_ended_in_a_span_task_goes_on(
     database: Database, file: Path, copy: Path, backbone: Backbone, after: int
@@ -185,6 +151,6 @@ def test_a_run_ended_in_a_span_task_goes_on(
     learner, stream = tiny_learner(backbone), tiny_stream(TASKS)
     ledger = start_run(database, learner, stream.names)
     with pytest.raises(Killed):
-        simulate(stream, learner, ledger, Killer(after))
+        simulate(stream, learner, ledger, Killer(after, counts_epochs=True))
     assert simulate(stream, learner, ledger, QuietDisplay()).proof.num_equal == 6
     assert recorded_rows(file) == recorded_rows(copy)

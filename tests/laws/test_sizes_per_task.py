@@ -12,7 +12,15 @@ from stream.model.backbone import Backbone
 from stream.results import load_results
 from stream.simulator import simulate
 from tests.made_choices import Watching, sizes_by_task
-from tests.tiny_runs import NAMES, RECIPE, own_digests, run_tasks, tiny_learner, tiny_stream, tiny_task
+from tests.tiny_runs import (
+    NAMES,
+    RECIPE,
+    finished_database,
+    own_digests,
+    tiny_learner,
+    tiny_stream,
+    tiny_task,
+)
 
 SIZES = dict(zip(NAMES[:3], (8, 2, 4), strict=True))
 TASKS = tuple(tiny_task(name, num_labels=2 + i % 2) for i, name in enumerate(SIZES))
@@ -21,10 +29,8 @@ TASKS = tuple(tiny_task(name, num_labels=2 + i % 2) for i, name in enumerate(SIZ
 @pytest.fixture(scope="module")
 def finished_sizes(tmp_path_factory: pytest.TempPathFactory, backbone: Backbone) -> bytes:
     """The database file of a run of three tasks with sizes 8, 2 and 4."""
-    file = tmp_path_factory.mktemp("sizes") / "runs.db"
-    with Database.open(f"sqlite:///{file}") as database:
-        run_tasks(database, tiny_learner(backbone), TASKS, learn=sizes_by_task(SIZES, RECIPE.num_epochs or 0))
-    return file.read_bytes()
+    learn = sizes_by_task(SIZES, RECIPE.num_epochs or 0)
+    return finished_database(tmp_path_factory.mktemp("sizes"), tiny_learner(backbone), TASKS, learn)
 
 
 @pytest.fixture

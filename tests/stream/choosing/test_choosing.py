@@ -1,8 +1,6 @@
 """Candidates on the tiny backbone: who is trained how far, who wins, what is never read or trained again."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -20,12 +18,10 @@ from stream.model.parameters import TaskParameters
 from stream.selection.halving import rungs, spent_epochs
 from stream.trials import choice_cost
 from tests.made_choices import SWEEP, Watching, choosing
-from tests.stream.tiny import tiny_backbone
 from tests.tiny_runs import (
     NAMES,
     RECIPE,
     own_digests,
-    quick_and_single,
     run_tasks,
     start_run,
     tiny_learner,
@@ -37,23 +33,6 @@ TASK = tiny_task(NAMES[0])
 FOUR = replace(RECIPE, num_epochs=4)
 TOKENS_PER_EPOCH = 48 * 8
 """48 texts of six words and two special tokens."""
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _quick() -> Iterator[None]:
-    with quick_and_single():
-        yield
-
-
-@pytest.fixture(scope="module")
-def backbone() -> Backbone:
-    return tiny_backbone()
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    with Database.open(f"sqlite:///{tmp_path}/runs.db") as opened:
-        yield opened
 
 
 def trials_of(database: Database, run: str = "tiny", position: int = 0) -> tuple[TrialRecord, ...]:

@@ -1,6 +1,5 @@
 """Studies on the tiny backbone: what is trained, what is taken over, what is never read."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,10 +16,8 @@ from stream.scheduler import task_seed
 from stream.study_grid import Setting, StudyGrid
 from tasks.task import Split, Task
 from tests.made_choices import Watching
-from tests.stream.tiny import tiny_backbone
 from tests.tiny_runs import (
     NAMES,
-    quick_and_single,
     run_tasks,
     start_run,
     tiny_learner,
@@ -42,23 +39,6 @@ FAILING = StudyGrid(
     seeds=(0,),
     settings=(Setting(series="adapters", x=1e30, method="houlsby:size=2:scale=1e30", learning_rates=(1.0,)),),
 )
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _quick() -> Iterator[None]:
-    with quick_and_single():
-        yield
-
-
-@pytest.fixture(scope="module")
-def backbone() -> Backbone:
-    return tiny_backbone()
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    with Database.open(f"sqlite:///{tmp_path}/runs.db") as opened:
-        yield opened
 
 
 def study(
