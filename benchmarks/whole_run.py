@@ -107,7 +107,7 @@ def _boundaries(display: Display) -> Iterator[Boundary]:
         ("digests", serving, ("fingerprint",)),
         ("digests", Backbone, ("fingerprint",)),
         ("ledger", simulator, ("load_results",)),
-        ("reports", session, ("write_reports", "last_lines", "bert_base_growth")),
+        ("reports", session, ("leave_reports",)),
         ("display", type(display), _display_methods()),
     ):
         yield from (Boundary(part=part, owner=owner, name=name) for name in names)
