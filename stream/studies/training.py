@@ -53,19 +53,23 @@ def init_scale_settings(
     """Adapters whose fresh weights have each of the deviations."""
     scales = positive_numbers("--scales", options.scales).values or SCALES
     settings = [
-        _setting(options, ADAPTERS, f"houlsby:size={size}:scale={scale:g}", scale) for scale in scales
+        _adapters(options, ADAPTERS, f"houlsby:size={size}:scale={scale:g}", scale) for scale in scales
     ]
     return tuple(settings), None
 
 
 def size_settings(options: Namespace, size: int, num_layers: int) -> tuple[tuple[Setting, ...], str | None]:
-    """Adapters of each size, and beside them layer norms, the top layers and the whole backbone."""
+    """Adapters of each size; beside them, at their own rates, layer norms, top layers and all layers."""
     sizes = whole_numbers("--sizes", options.sizes).values or SIZES
     tops = [number for number in _tops(options, num_layers) if number < num_layers]
-    settings = [_setting(options, ADAPTERS, f"houlsby:size={m}", float(m)) for m in sizes]
-    settings += [_setting(options, "layer norms", "layer-norm")]
-    settings += [_setting(options, "top layers", f"fine-tune:{number}") for number in tops]
-    settings += [_setting(options, "fine-tuning", "fine-tune")]
+    beside = [("layer norms", "layer-norm")]
+    beside += [("top layers", f"fine-tune:{number}") for number in tops]
+    beside += [("fine-tuning", "fine-tune")]
+    settings = [_adapters(options, ADAPTERS, f"houlsby:size={m}", float(m)) for m in sizes]
+    settings += [
+        Setting(series=series, x=None, method=method, learning_rates=(_own_rate(method),))
+        for series, method in beside
+    ]
     return tuple(settings), "fine-tune"
 
 
@@ -93,16 +97,19 @@ def variant_settings(
 ) -> tuple[tuple[Setting, ...], str | None]:
     """The plain adapters and each of their variants."""
     plain = f"houlsby:size={size}"
-    settings = [_setting(options, PLAIN, plain)]
-    settings += [_setting(options, name, f"{plain}:{option}") for name, option in VARIANTS.items()]
+    settings = [_adapters(options, PLAIN, plain)]
+    settings += [_adapters(options, name, f"{plain}:{option}") for name, option in VARIANTS.items()]
     return tuple(settings), plain
 
 
-def _setting(options: Namespace, series: str, method: str, x: float | None = None) -> Setting:
-    """A setting at the rates asked for, or at its method's own."""
+def _adapters(options: Namespace, series: str, method: str, x: float | None = None) -> Setting:
+    """Adapters at the rates asked for, or at their own."""
     given = positive_numbers("--learning-rate", options.learning_rate).values
-    own = method_named(method, adapter_size=1).learning_rate
-    return Setting(series=series, x=x, method=method, learning_rates=given or (own,))
+    return Setting(series=series, x=x, method=method, learning_rates=given or (_own_rate(method),))
+
+
+def _own_rate(method: str) -> float:
+    return method_named(method, adapter_size=1).learning_rate
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -120,7 +127,8 @@ def add_options(parser: ArgumentParser) -> None:
     how.add_argument("--epochs", type=int, default=EPOCHS, help=f"default: {EPOCHS}")
     how.add_argument("--seeds", default=str(SEEDS), help=f"a number or a list of them; default: {SEEDS}")
     how.add_argument(
-        "--learning-rate", help="or a list; of several the best one counts; default: the method's own"
+        "--learning-rate",
+        help="of the adapters; or a list, of which the best one counts; default: the method's own",
     )
     how.add_argument("--batch-size", type=int)
     how.add_argument("--max-length", type=int, help="tokens of a text; default: 128")
