@@ -162,6 +162,35 @@ def _question(drawn: random.Random, identity: str) -> tuple[str, str, GoldAnswer
     return words[asked], " ".join(words), golds
 
 
+def write_span_suite(folder: Path) -> Path:
+    """A suite of one span task, `questions`, from one file in the SQuAD layout; the path of its TOML file."""
+    task = span_task("questions")
+    paragraphs = [
+        {
+            "context": context,
+            "qas": [
+                {
+                    "id": golds.question_id,
+                    "question": question,
+                    "answers": [
+                        {"text": text, "answer_start": start}
+                        for text, start in zip(golds.texts, golds.starts, strict=True)
+                    ],
+                }
+            ],
+        }
+        for split in (task.train, task.valid, task.test)
+        for question, context, golds in zip(split.texts, split.pairs or (), split.answers or (), strict=True)
+    ]
+    document = {"version": "1.1", "data": [{"title": "words", "paragraphs": paragraphs}]}
+    (folder / "questions.json").write_text(json.dumps(document), encoding="utf-8")
+    suite = folder / "asked.toml"
+    suite.write_text(
+        '[[task]]\nname = "questions"\ntrain = "questions.json"\nformat = "squad"\n', encoding="utf-8"
+    )
+    return suite
+
+
 def split_task(name: str, *, first: int = 0) -> Task:
     """A pair task with a further test split, as MNLI has: each text of `tiny_task` is cut in two."""
     task = tiny_task(name, first=first)

@@ -42,7 +42,9 @@ class ExpectedTask:
     sizes: SplitSizes | None = None
     """After the caps; the test examples of all test splits together."""
     tokens_per_text: float | None = None
-    """Mean over training texts, special tokens included, after cutting."""
+    """Mean over training texts, special tokens included, after cutting; of all windows of a question."""
+    rows_per_text: float = 1.0
+    """Rows that a training text is encoded as: windows of a span task."""
     num_epochs: int | None = None
     data: str = "real"
     """real, partial or simulated."""
@@ -75,6 +77,7 @@ class SizedTask:
     sizes_from: str
     num_tests: int = 1
     tokens_per_text: float | None = None
+    rows_per_text: float = 1.0
     lengths_from: str = "unknown"
 
     def expected(self, recipe: Recipe, paper_column: PaperColumn) -> ExpectedTask:
@@ -85,6 +88,7 @@ class SizedTask:
             num_tests=self.num_tests,
             sizes=self.sizes,
             tokens_per_text=self.tokens_per_text,
+            rows_per_text=self.rows_per_text,
             data=self.task.data.value,
             sizes_from=self.sizes_from,
             lengths_from=self.lengths_from,
@@ -119,8 +123,7 @@ class Survey:
             UserError: without its data the number of classes is unknown.
         """
         sized = replace(self._sized(card), num_tests=1 + len(card.tests))
-        tokens_per_text, lengths_from = self._length(card, sized)
-        return replace(sized, tokens_per_text=tokens_per_text, lengths_from=lengths_from)
+        return self._measured(card, sized)
 
     def _sized(self, card: TaskCard) -> SizedTask:
         found = availability(card, self.home, self.mode)
@@ -172,8 +175,8 @@ class Survey:
             sizes_from=sizes_from,
         )
 
-    def _length(self, card: TaskCard, sized: SizedTask) -> tuple[float | None, str]:
-        """Tokens of a training text, and how they are known."""
+    def _measured(self, card: TaskCard, sized: SizedTask) -> SizedTask:
+        """The task with tokens and rows of a training text, and how they are known."""
         train = sized.task.train
         num_special = 3 if len(card.text) > 1 else 2
         max_length = self.span_max_length if card.kind is TaskKind.SPAN else self.max_length
@@ -181,12 +184,20 @@ class Survey:
             few = _first(train)
             tokens = OBJECTIVES[card.kind].encode(self.tokenizer, few, max_length=max_length).tokens
             source = "all" if len(few) == sized.sizes.num_train else f"{len(few):,}"
-            return tokens.num_tokens / len(few), f"tokens of {source} training texts"
+            return replace(
+                sized,
+                tokens_per_text=tokens.num_tokens / len(few),
+                rows_per_text=len(tokens) / len(few),
+                lengths_from=f"tokens of {source} training texts",
+            )
         mean_chars = card.mean_chars or (card.paper.mean_chars if card.paper else None)
         if mean_chars is None:
-            return None, "unknown: the card states no mean_chars"
-        tokens_per_text = cut_length(mean_chars / CHARS_PER_TOKEN, max_length - num_special)
-        return num_special + tokens_per_text, f"the card's mean_chars at {CHARS_PER_TOKEN} a token"
+            return replace(sized, lengths_from="unknown: the card states no mean_chars")
+        return replace(
+            sized,
+            tokens_per_text=num_special + cut_length(mean_chars / CHARS_PER_TOKEN, max_length - num_special),
+            lengths_from=f"the card's mean_chars at {CHARS_PER_TOKEN} a token",
+        )
 
 
 def _first(train: Split) -> Split:

@@ -218,7 +218,8 @@ def _arrival(
     tokens = [_test_tokens(other) for other in evaluated]
     num_steps = num_validated = num_tokens = None
     if task.sizes is not None and task.num_epochs is not None:
-        num_steps = -(-task.sizes.num_train // batch_size) * task.num_epochs
+        num_rows = round(task.sizes.num_train * task.rows_per_text)
+        num_steps = -(-num_rows // batch_size) * task.num_epochs
     if task.sizes is not None and num_validations is not None:
         num_validated = task.sizes.num_valid * num_validations
     if task.tokens_per_epoch is not None and task.num_epochs is not None:

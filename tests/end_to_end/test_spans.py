@@ -1,7 +1,6 @@
 """A span task from a file of one's own, beside classifications, through the command line."""
 
 import csv
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,36 +8,13 @@ import pytest
 
 from stream import plan, verify
 from tests.end_to_end.conftest import Outcome
-from tests.tiny_runs import span_task
+from tests.tiny_runs import write_span_suite
 
 
 @pytest.fixture
 def suite(home: Path) -> str:
     """`tiny.toml` joined with a suite of one span task in the SQuAD layout."""
-    task = span_task("questions")
-    paragraphs = [
-        {
-            "context": context,
-            "qas": [
-                {
-                    "id": golds.question_id,
-                    "question": question,
-                    "answers": [
-                        {"text": text, "answer_start": start}
-                        for text, start in zip(golds.texts, golds.starts, strict=True)
-                    ],
-                }
-            ],
-        }
-        for split in (task.train, task.valid, task.test)
-        for question, context, golds in zip(split.texts, split.pairs or (), split.answers or (), strict=True)
-    ]
-    document = {"version": "1.1", "data": [{"title": "words", "paragraphs": paragraphs}]}
-    (home / "questions.json").write_text(json.dumps(document), encoding="utf-8")
-    (home / "asked.toml").write_text(
-        '[[task]]\nname = "questions"\ntrain = "questions.json"\nformat = "squad"\n', encoding="utf-8"
-    )
-    return "tiny.toml+asked.toml"
+    return f"tiny.toml+{write_span_suite(home).name}"
 
 
 def rows_of(file: str) -> list[dict[str, str]]:

@@ -7,14 +7,17 @@ import pytest
 
 from stream.configuration import Overrides, Preset, limits_for, recipe_for
 from stream.errors import UserError
+from stream.model.specification import method_named
 from stream.planning import expected
 from stream.planning.expected import ExpectedTask, Survey, capped, card_labels, card_sizes, cut_length
+from stream.planning.work import plan_stream
 from tasks import Availability, DataMode, DataStatus, Limits, Origin, TaskCard, load_task, open_suite
 from tasks.simulated import LENGTH_SPREAD
 from tasks.splits import SplitSizes
 from tasks.task import PaperColumn, TrainingOverrides
-from tests.stream.tiny import tiny_tokenizer
-from tests.tiny_runs import write_suite
+from tasks.windows import SPAN_LENGTH, WindowLayout
+from tests.stream.tiny import tiny_backbone, tiny_tokenizer
+from tests.tiny_runs import write_span_suite, write_suite
 
 
 def expect(
@@ -33,6 +36,7 @@ def expect(
         mode=data,
         limits=limits_for(preset, given),
         max_length=128,
+        span_max_length=overrides.get("max_length", SPAN_LENGTH),
         tokenizer=tiny_tokenizer() if tokenizer else None,
     )
     return survey.look(card).expected(recipe_for(preset, given), column)
@@ -61,6 +65,21 @@ def test_files_at_hand_are_read(tmp_path: Path) -> None:
     assert (found.sizes_from, found.lengths_from) == ("its files", "tokens of all training texts")
     assert found.tokens_per_epoch == 512
     assert found.num_epochs == 10  # 100,000 tokens would be more than the preset's most
+
+
+def test_a_question_counts_with_all_of_its_windows(tmp_path: Path) -> None:
+    """Steps are taken over windows; a word of the tiny vocabulary is one token."""
+    card = open_suite(str(write_span_suite(tmp_path))).cards[0]
+    found = expect(card, max_length=20, num_epochs=2)
+    contexts = load_task(card).train.pairs
+    assert contexts is not None
+    windows = sum(WindowLayout(max_length=20).num_windows(1, len(context.split())) for context in contexts)
+    assert windows > len(contexts)
+    assert found.rows_per_text == windows / len(contexts)
+    (arrival,) = plan_stream(
+        tiny_backbone().architecture, method_named("feature", adapter_size=1), [found], batch_size=4
+    ).arrivals
+    assert arrival.num_steps == 2 * -(-windows // 4)
 
 
 def test_long_splits_are_sampled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
