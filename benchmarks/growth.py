@@ -30,7 +30,6 @@ from stream.display import QuietDisplay
 from stream.growth import GrowthPoint
 from stream.learning.learner import Learner
 from stream.results import TaskResult
-from stream.scheduler import Order
 from stream.session import Place, run_session
 from tasks import DataMode
 
@@ -152,13 +151,8 @@ def _configuration(folder: Path, num_tasks: int, reevaluate: str = FULL) -> RunC
     few = Overrides(num_epochs=1, batch_size=20, max_length=32)
     return RunConfiguration(
         suite=f"simulated:{num_tasks},{OPTIONS}",
-        tasks=None,
         data=DataMode.SIMULATED,
-        split_seed=0,
-        order=Order.PAPER,
-        seed=0,
         backbone=str(save_tiny_backbone(folder / "backbone")),
-        method="houlsby",
         adapter_size=8,
         preset=Preset.QUICK,
         limits=limits_for(Preset.QUICK, few),
@@ -168,14 +162,7 @@ def _configuration(folder: Path, num_tasks: int, reevaluate: str = FULL) -> RunC
 
 
 def _place(folder: Path) -> Place:
-    return Place(
-        database=f"sqlite:///{folder / 'runs.db'}",
-        data_home=None,
-        name="growth",
-        resume=False,
-        out=folder / "out",
-        device="cpu",
-    )
+    return Place(database=f"sqlite:///{folder / 'runs.db'}", name="growth", out=folder / "out", device="cpu")
 
 
 def _resident_bytes() -> int:

@@ -23,9 +23,8 @@ from stream.configuration import Overrides, Preset, RunConfiguration, limits_for
 from stream.display import Display, DisplayKind, open_display
 from stream.learning import evaluation, learner, training
 from stream.learning.learner import Learner
-from stream.model.backbone import MINILM, Backbone
+from stream.model.backbone import Backbone
 from stream.results import RunResults
-from stream.scheduler import Order
 from stream.serving import TaskServer
 from stream.session import Place, run_session
 from tasks import DataMode, resolve_home
@@ -63,12 +62,6 @@ def measure_stream(options: WholeRunOptions) -> Result:
         suite="additional17",
         tasks=options.tasks or None,
         data=DataMode.SIMULATED if home is None else DataMode.AUTO,
-        split_seed=0,
-        order=Order.PAPER,
-        seed=0,
-        backbone=MINILM,
-        method="houlsby",
-        adapter_size=None,
         preset=Preset.QUICK,
         limits=limits_for(Preset.QUICK, few),
         recipe=recipe_for(Preset.QUICK, few),
@@ -82,9 +75,7 @@ def run_measured(
 ) -> tuple[Meter, RunResults]:
     """Run a configuration in a folder that is thrown away; what took how long, and what came out."""
     display = open_display(display_kind, output=_Terminal(), errors=io.StringIO())
-    place = Place(
-        database="sqlite:///runs.db", data_home=home, name="measured", resume=False, out=None, device="cpu"
-    )
+    place = Place(data_home=home, name="measured", device="cpu")
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
         meter = Meter(lambda part: part if part in ("tokenise", "load data") else "display")
         with meter.watching(list(_boundaries(display))):

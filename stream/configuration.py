@@ -14,6 +14,7 @@ from stream.coverage import FULL, parse_coverage
 from stream.errors import UserError
 from stream.learning.recipe import Recipe
 from stream.learning.sweep import Sweep
+from stream.model.backbone import MINILM
 from stream.model.specification import method_named
 from stream.scheduler import Order
 from stream.study_grid import StudyGrid
@@ -49,18 +50,19 @@ class RunConfiguration:
     """Everything that decides a run's numbers, apart from the machine."""
 
     suite: str
-    tasks: tuple[str, ...] | None
-    data: DataMode
-    split_seed: int
-    order: Order
-    seed: int
-    backbone: str
-    method: str
-    adapter_size: int | None
-    """None: the backbone's default."""
     preset: Preset
     limits: Limits
     recipe: Recipe
+    tasks: tuple[str, ...] | None = None
+    """None: all of the suite."""
+    data: DataMode = DataMode.AUTO
+    split_seed: int = 0
+    order: Order = Order.PAPER
+    seed: int = 0
+    backbone: str = MINILM
+    method: str = "houlsby"
+    adapter_size: int | None = None
+    """None: the backbone's default."""
     reevaluate: str = FULL
     """How much is evaluated again after each arrival, as `stream.coverage` reads it."""
     sweep: Sweep | None = None

@@ -38,12 +38,16 @@ from tasks.task import CLASSIFYING
 class Place:
     """Where a run is kept and shown; none of it changes a number."""
 
-    database: str
-    data_home: Path | None
-    name: str | None
-    resume: bool
-    out: Path | None
-    device: DeviceChoice
+    database: str = "sqlite:///runs.db"
+    """URL."""
+    data_home: Path | None = None
+    """Folder with the suites' files; None: only the cache and downloads."""
+    name: str | None = None
+    """Of the run; None: named after suite, method and preset."""
+    resume: bool = False
+    out: Path | None = None
+    """Folder of the reports; None: runs/NAME."""
+    device: DeviceChoice = "auto"
     reuse: bool = True
     """Whether what the database holds already is taken over instead of trained again."""
 

@@ -15,7 +15,6 @@ from stream.model.bottleneck import default_adapter_size
 from stream.model.precision import choose_device, choose_dtype
 from stream.model.specification import method_named
 from stream.place_options import add_place_options, place_of
-from stream.scheduler import Order
 from stream.session import run_session
 from stream.studies.command import StudyCommand
 from stream.study_grid import Setting, StudyGrid
@@ -172,9 +171,6 @@ def configuration_of(name: str, settings_of: Settings, options: Namespace) -> Ru
         suite=options.suite,
         tasks=tuple(task.strip() for task in options.tasks.split(",")),
         data=DataMode(options.data),
-        split_seed=0,
-        order=Order.PAPER,
-        seed=0,
         backbone=options.backbone,
         method=settings[0].method,
         adapter_size=size,

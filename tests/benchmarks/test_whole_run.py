@@ -8,7 +8,6 @@ from benchmarks.whole_run import OVERHEAD, PARTS, overhead_share, run_measured
 from stream.configuration import Overrides, Preset, RunConfiguration, limits_for, recipe_for
 from stream.display import DisplayKind
 from stream.learning.learner import Learner
-from stream.scheduler import Order
 from tasks import DataMode
 
 
@@ -18,13 +17,8 @@ def test_every_part_of_a_run_has_its_time(tmp_path: Path, display: DisplayKind) 
     few = Overrides(num_epochs=1, batch_size=20, max_length=32)
     configuration = RunConfiguration(
         suite="simulated:2,train=40,valid=10,test=20,classes=2..4,words=8",
-        tasks=None,
         data=DataMode.SIMULATED,
-        split_seed=0,
-        order=Order.PAPER,
-        seed=0,
         backbone=str(save_tiny_backbone(tmp_path / "backbone")),
-        method="houlsby",
         adapter_size=8,
         preset=Preset.QUICK,
         limits=limits_for(Preset.QUICK, few),
