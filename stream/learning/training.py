@@ -9,13 +9,16 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
+import numpy as np
 import torch
+from jaxtyping import Int
 from torch import Tensor
 
 from db.records import EpochRecord
 from stream.errors import TrainingError
-from stream.learning.batching import Indices, epoch_batches, interleaved
+from stream.learning.batching import epoch_batches, interleaved
 from stream.learning.checkpoints import Checkpoints, TrainingState
 from stream.learning.evaluation import lay_out, make_plan, predict_set
 from stream.learning.flat import FlatParameters
@@ -74,6 +77,16 @@ def train(
     )
 
 
+class TrainingBatch(NamedTuple):
+    """The examples of one batch."""
+
+    part: int
+    """Task that they are of."""
+    indices: Int[Tensor, " batch"]
+    longest: int
+    """Tokens of the longest one."""
+
+
 class _Training:
     """One attempt: the mutable state between two steps."""
 
@@ -111,8 +124,8 @@ class _Training:
         resumed_at = self._step
         while len(self._epochs) < end and not self._finished():
             epoch, first_step, started = len(self._epochs), self._step, time.monotonic()
-            for part, batch in self._remaining_batches(epoch):
-                self._take_step(part, batch)
+            for batch in self._remaining_batches(epoch):
+                self._take_step(batch)
                 now = time.monotonic()
                 if now - saved_at >= CHECKPOINT_SECONDS:
                     checkpoints.save(self._step, self._state().to_bytes(self._job.recipe_sha256))
@@ -143,8 +156,8 @@ class _Training:
         """What would be stored of these leaves, or of the current ones."""
         return TaskParameters(self._job.materialise(self._flat.values(leaves)))
 
-    def _remaining_batches(self, epoch: int) -> list[tuple[int, Indices]]:
-        """(task, examples) of the epoch's batches from the current step on."""
+    def _remaining_batches(self, epoch: int) -> list[TrainingBatch]:
+        """The epoch's batches from the current step on, on the device already, so that no step waits."""
         job = self._job
         batches = [
             [
@@ -155,27 +168,32 @@ class _Training:
             ]
             for i, _, own_epoch in job.taking_part(epoch)
         ]
-        return interleaved(batches, seed=job.seed, epoch=epoch)[self._step - job.first_steps[epoch] :]
+        rest = interleaved(batches, seed=job.seed, epoch=epoch)[self._step - job.first_steps[epoch] :]
+        together = torch.from_numpy(np.concatenate([np.empty(0, np.int64), *(batch for _, batch in rest)]))
+        chosen = together.to(job.backbone.device).split([len(batch) for _, batch in rest])
+        return [
+            TrainingBatch(part=part, indices=indices, longest=int(self._lengths[part][batch].max()))
+            for (part, batch), indices in zip(rest, chosen, strict=True)
+        ]
 
-    def _take_step(self, part: int, examples: Indices) -> None:
+    def _take_step(self, examples: TrainingBatch) -> None:
         rate = self.recipe.rate(self._step, self._num_steps)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
-        job, train = self._job, self._train[part]
-        length = int(self._lengths[part][examples].max())
-        chosen = torch.from_numpy(examples).to(train.ids.device)
-        batch = train.batch(chosen, length)
+        job, part = self._job, examples.part
+        train = self._train[part]
+        batch = train.batch(examples.indices, examples.longest)
         dropout = StepDropout(self._pools, self._step)
         tensors = job.materialise(self._flat.tensors())
         encoder = assemble(job.backbone, job.data[part].served(tensors))
         objective = job.data[part].scoring.objective
-        loss = objective.loss(objective.outputs(encoder, batch, dropout), train.labels[chosen])
+        loss = objective.loss(objective.outputs(encoder, batch, dropout), train.labels[examples.indices])
         loss = loss / self._units[part]
         loss.backward()
         self._flat.collect_gradients()
         torch.nn.utils.clip_grad_norm_(self._flat.leaves, self.recipe.clip_norm)
         self._optimiser.step()
-        self._loss_sum += loss.detach() * len(examples)
+        self._loss_sum += loss.detach() * len(examples.indices)
         self._step += 1
 
     def _finish_epoch(self, epoch: int, seconds: float, observer: Observer) -> bool:

@@ -58,7 +58,7 @@ def card_of(path, *lines):
 
 @pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet"])
 @given(rows=tables())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_every_format_gives_back_the_rows_written(suffix, rows):
     """Quotes, separators, line ends, NA, byte-order marks and any script come back as they went in."""
     with tempfile.TemporaryDirectory() as folder:
@@ -74,7 +74,7 @@ def test_every_format_gives_back_the_rows_written(suffix, rows):
     ),
     separator=st.sampled_from(",;\t|"),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_quoted_table_is_recognised_whatever_its_cells_hold(rows, separator):
     """With every cell quoted and a letter in each text, separator, header and rows are found for certain."""
     with tempfile.TemporaryDirectory() as folder:
@@ -94,7 +94,7 @@ def test_a_quoted_table_is_recognised_whatever_its_cells_hold(rows, separator):
     own=st.none() | st.integers(1, 5),
     seed=st.integers(0, 2),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_task_is_its_rows_or_a_sentence(rows, caps, own, seed):
     """Splits hold rows of the file, share no text, keep to the smaller cap; few rows end in a DataError."""
     limits = Limits(max_train=caps[0], max_valid=caps[1], max_test=caps[2])

@@ -1,4 +1,4 @@
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks import DataMode, load_task, open_suite
@@ -9,7 +9,6 @@ from tasks.task import DataStatus, Limits, TaskKind
 FEW = Limits(max_train=40, max_valid=10, max_test=10)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 50))
 def test_a_question_has_one_answer_by_the_rule(seed):
     """The answer is what stands between the asked subject's only statement and the next full stop."""

@@ -156,7 +156,7 @@ def test_a_table_is_wanted(tmp_path):
         open_suite(str(path))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from([*SIMULATED_RULES, "x", ""]), st.text("0123456789.-+e_,=:n a", max_size=8))
 def test_whatever_is_written_is_a_stream_or_a_sentence(key: str, value: str):
     """Arbitrary options give settings or a SuiteError, never another error."""

@@ -62,7 +62,7 @@ def test_sizes_are_those_of_every_row_of_table_3(total, train, valid, test):
 
 
 @given(rows(), st.integers(0, 3))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_counts_are_exact(drawn, seed):
     """With enough texts that stand alone, each split has exactly its 80/10/10 share."""
     examples = examples_of(drawn)
@@ -76,7 +76,7 @@ def test_counts_are_exact(drawn, seed):
 
 
 @given(rows(), st.integers(0, 3))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_no_text_crosses_a_border_and_no_row_is_lost(drawn, seed):
     """The splits share no text, and together they are the rows."""
     examples = examples_of(drawn)
@@ -88,7 +88,7 @@ def test_no_text_crosses_a_border_and_no_row_is_lost(drawn, seed):
 
 
 @given(rows(), st.randoms(use_true_random=False))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_row_order_plays_no_part(drawn, order):
     """Shuffled rows give the same splits in the same order."""
     examples = examples_of(drawn)
@@ -119,7 +119,7 @@ def greedy(lengths, sizes):
 
 
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=30), st.lists(st.integers(0, 12), max_size=2))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_groups_are_taken_while_they_fit(lengths, sizes):
     """The splits are those of the rule followed group by group, each row once."""
     starts = np.cumsum([0, *lengths])
@@ -131,7 +131,7 @@ def test_groups_are_taken_while_they_fit(lengths, sizes):
 
 
 @given(rows(), st.integers(0, 3))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_groups_are_ordered_by_the_hash_of_their_text(drawn, seed):
     """Equal texts stand together by label, texts in the order of a keyed BLAKE2b of length and UTF-8."""
 

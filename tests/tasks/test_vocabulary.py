@@ -21,7 +21,7 @@ def agreement(one: np.ndarray, other: np.ndarray) -> float:
     return float((one == other).mean())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     num_words=st.integers(60, 300),
     similarity=st.floats(0, 1),

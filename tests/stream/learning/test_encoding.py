@@ -36,7 +36,7 @@ def test_tokens_are_those_of_transformers() -> None:
     assert rows(tiny_tokens(TEXTS, max_length=10)) == expected
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(texts=WORD_LISTS, max_length=st.integers(4, 20))
 def test_pairs_are_those_of_transformers(texts: list[str], max_length: int) -> None:
     """Pairs give the padded ids, lengths and segment types of the `transformers` tokenizer."""

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from stream.learning import training
-from stream.learning.batching import Indices
 from stream.learning.checkpoints import NoCheckpoints
 from stream.learning.job import TaskData, TrainingJob
 from stream.learning.training import Trained, train
@@ -60,9 +59,9 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, list[int]]]:
     steps: list[tuple[int, list[int]]] = []
     take_step = training._Training._take_step
 
-    def recorded(self: training._Training, task: int, examples: Indices) -> None:
-        steps.append((task, examples.tolist()))
-        take_step(self, task, examples)
+    def recorded(self: training._Training, examples: training.TrainingBatch) -> None:
+        steps.append((examples.part, examples.indices.tolist()))
+        take_step(self, examples)
 
     monkeypatch.setattr(training._Training, "_take_step", recorded)
     return steps

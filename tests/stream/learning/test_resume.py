@@ -8,7 +8,6 @@ import torch
 
 from db.records import EpochRecord
 from stream.learning import training
-from stream.learning.batching import Indices
 from stream.learning.checkpoints import NoCheckpoints
 from stream.learning.job import TrainingJob
 from stream.learning.training import Trained, train
@@ -109,8 +108,8 @@ def test_stopped_around_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stopped before or after the restart at a lower rate, the training restarts once and ends the same."""
     take_step = training._Training._take_step
 
-    def overflow(self: training._Training, part: int, examples: Indices) -> None:
-        take_step(self, part, examples)
+    def overflow(self: training._Training, examples: training.TrainingBatch) -> None:
+        take_step(self, examples)
         if self._attempt == 0 and self._step > 3:
             self._loss_sum.fill_(torch.nan)
 

@@ -5,7 +5,6 @@ import torch
 
 from stream.errors import TrainingError
 from stream.learning import training
-from stream.learning.batching import Indices
 from stream.learning.checkpoints import NoCheckpoints
 from stream.learning.job import TrainingJob
 from stream.learning.objectives import Scoring
@@ -140,8 +139,8 @@ def test_a_restart_trains_at_a_tenth_of_the_rate(monkeypatch: pytest.MonkeyPatch
     job, watcher = tiny_job(recipe=high), Watcher()
     take_step = training._Training._take_step
 
-    def overflow(self: training._Training, part: int, examples: Indices) -> None:
-        take_step(self, part, examples)
+    def overflow(self: training._Training, examples: training.TrainingBatch) -> None:
+        take_step(self, examples)
         if self._attempt == 0:
             self._loss_sum.fill_(torch.inf)
 

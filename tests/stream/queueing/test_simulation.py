@@ -23,7 +23,7 @@ def moments(served: Served) -> list[float]:
 
 
 @given(columns=columns_of_jobs(), num_workers=WORKERS, policy=POLICIES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_worker_never_does_two_jobs_at_once(columns: Columns, num_workers: int, policy: Policy) -> None:
     """Each worker's jobs follow each other, nobody starts before arriving, and every job is served."""
     jobs = made_jobs(**columns)
@@ -38,7 +38,7 @@ def test_a_worker_never_does_two_jobs_at_once(columns: Columns, num_workers: int
 
 
 @given(columns=columns_of_jobs(), num_workers=WORKERS, policy=POLICIES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_worker_is_idle_while_a_job_waits(columns: Columns, num_workers: int, policy: Policy) -> None:
     """Right after every moment either nothing waits or all workers are busy."""
     jobs = made_jobs(**columns)
@@ -55,7 +55,7 @@ def test_no_worker_is_idle_while_a_job_waits(columns: Columns, num_workers: int,
     num_workers=WORKERS,
     policy=st.sampled_from([Policy.FIRST_COME, Policy.SHORTEST_FIRST, Policy.PRIORITY]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_nobody_is_overtaken_against_the_policy(columns: Columns, num_workers: int, policy: Policy) -> None:
     """A job that starts has, of all that wait then, the first arrival, smallest time or smallest number."""
     jobs = made_jobs(**columns)
@@ -72,7 +72,7 @@ def test_nobody_is_overtaken_against_the_policy(columns: Columns, num_workers: i
 
 
 @given(columns=columns_of_jobs(), num_workers=WORKERS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_first_come_is_the_recursion_of_kiefer_and_wolfowitz(columns: Columns, num_workers: int) -> None:
     """A job starts when it has come and the first worker is free: computed job by job, without a clock."""
     jobs = made_jobs(**columns)
@@ -87,7 +87,7 @@ def test_first_come_is_the_recursion_of_kiefer_and_wolfowitz(columns: Columns, n
 
 
 @given(columns=columns_of_jobs(), num_workers=WORKERS, policy=POLICIES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_queue_found_is_counted_at_the_arrival(
     columns: Columns, num_workers: int, policy: Policy
 ) -> None:
@@ -104,7 +104,7 @@ def test_the_queue_found_is_counted_at_the_arrival(
 
 
 @given(columns=columns_of_jobs())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_one_worker_does_the_same_work_under_every_policy(columns: Columns) -> None:
     """The last finish, and the sum of service times waits, are the same whatever comes first.
 
@@ -118,7 +118,7 @@ def test_one_worker_does_the_same_work_under_every_policy(columns: Columns) -> N
 
 
 @given(services=st.lists(st.integers(0, 20), min_size=1, max_size=12))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_shortest_first_is_best_for_a_burst(services: list[int]) -> None:
     """Of jobs that arrive at once no policy makes the mean wait smaller (Smith 1956)."""
     jobs = made_jobs([0.0] * len(services), [float(s) for s in services])

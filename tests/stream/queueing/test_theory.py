@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -49,7 +49,6 @@ def test_one_server_is_one_formula(load: float) -> None:
     loads=st.lists(st.floats(0.01, 0.2), min_size=1, max_size=4),
     means=st.lists(st.floats(0.1, 10.0), min_size=4, max_size=4),
 )
-@settings(deadline=None)
 def test_priorities_conserve_the_load_weighted_wait(loads: list[float], means: list[float]) -> None:
     """Cobham's waits, weighted by load, have the mean of first-come (Kleinrock's conservation law)."""
     rates = [load / mean for load, mean in zip(loads, means, strict=False)]

@@ -80,7 +80,7 @@ def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
         ),
     )
 )
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_file_ends_in_a_traceback(tmp_path: Path, content: bytes) -> None:
     """Whatever the bytes, the file is read or refused in a sentence."""
     with suppress(UserError):
