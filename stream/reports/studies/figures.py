@@ -156,6 +156,7 @@ def differences_figure(study: StudyResults) -> Figure:
                 )
         axes.set_yticks(range(len(variants)), variants)
         axes.set_ylim(len(variants) - 0.5, -0.5)
+        axes.locator_params(axis="x", nbins=5)
         axes.grid(axis="x", alpha=0.25)
     figure.supxlabel("validation, minus the plain adapters' of the same seed")
     figure.suptitle(_seeds_text(study), fontsize=9)
