@@ -1,6 +1,6 @@
 """A study of trainings in words and tables: its lines on the terminal, and study.md."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from stream.reports.studies.findings import PAPER, estimate_text, findings, signed_text
 from stream.reports.words import count, table_lines
@@ -37,11 +37,12 @@ def headline(study: StudyResults) -> str:
     )
 
 
-def study_markdown(study: StudyResults) -> str:
-    """The whole of study.md."""
+def study_markdown(study: StudyResults, figures: Iterable[str]) -> str:
+    """The whole of study.md, with the figures that lie beside it, by stem."""
     lines = [f"# {study.grid.name}", "", headline(study), "", f"**The paper.** {PAPER[study.grid.name]}", ""]
     lines += ["**Measured.**", "", *(f"- {line}" for line in findings(study)), ""]
     lines += table_lines(TITLES, table_rows(study))
+    lines += [line for stem in figures for line in ("", f"![{stem}]({stem}.png)")]
     return "\n".join(lines) + "\n"
 
 

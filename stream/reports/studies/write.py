@@ -22,9 +22,10 @@ def write_study_reports(study: StudyResults, out: Path) -> tuple[Path, ...]:
     make_folder(out)
     tables = write_study_tables(study, out)
     document, page = out / "study.md", out / "report.html"
-    replace_bytes(document, study_markdown(study).encode())
+    drawn = study_figures(study)
+    replace_bytes(document, study_markdown(study, drawn).encode())
     figures: list[Path] = []
-    for stem, draw in study_figures(study).items():
+    for stem, draw in drawn.items():
         for suffix, render in ((".png", as_png), (".svg", as_svg_file)):
             path = (out / stem).with_suffix(suffix)
             replace_bytes(path, render(draw, study))

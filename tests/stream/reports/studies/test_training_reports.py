@@ -55,6 +55,7 @@ def test_the_files_of_a_study(tmp_path: Path) -> None:
         *("variants.png", "variants.svg"),
     }
     assert (tmp_path / "variants.svg").read_text(encoding="utf-8").startswith("<?xml")
+    assert (tmp_path / "study.md").read_text(encoding="utf-8").endswith("\n![variants](variants.png)\n")
 
 
 def test_settings_have_means_and_trainings_their_own_row(tmp_path: Path) -> None:
