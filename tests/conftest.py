@@ -1,6 +1,11 @@
 """What holds for all tests."""
 
+import os
+
 from hypothesis import settings
+
+# Tests run side by side; more threads each would only get in one another's way. Before torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")

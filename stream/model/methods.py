@@ -77,7 +77,7 @@ class Method:
     """What distinguishes two recipes of the same method; part of `recipe_sha256`."""
     body: Callable[[Architecture], tuple[Site, ...]] = field(repr=False)
     """What is stored apart from the head."""
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-3
     """Peak rate where none is asked for."""
     paper_epochs: PaperColumn = "adapters"
     """Whose epochs of the paper's Table 4 apply."""

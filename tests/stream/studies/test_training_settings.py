@@ -31,7 +31,7 @@ def test_a_rate_is_that_of_the_adapters_and_what_stands_beside_them_keeps_its_ow
 
 
 @pytest.mark.parametrize(
-    ("given", "rates"), [((), (1e-3,)), (("--learning-rate", "1e-3,3e-3"), (1e-3, 3e-3))]
+    ("given", "rates"), [((), (3e-3,)), (("--learning-rate", "1e-3,3e-3"), (1e-3, 3e-3))]
 )
 def test_every_variant_is_tried_at_the_same_rates(given: tuple[str, ...], rates: tuple[float, ...]) -> None:
     """A difference between variants is none of rates."""
