@@ -23,8 +23,8 @@ from stream.errors import StreamError
 from tasks import TaskError
 
 BENCHMARKS: dict[str, Callable[[Namespace], Result]] = {
-    "train": lambda options: measure_training(options.repeats),
-    "reevaluate": lambda options: measure_reevaluation(options.repeats),
+    "train": lambda options: measure_training(options.repeats, options.device),
+    "reevaluate": lambda options: measure_reevaluation(options.repeats, options.device),
     "ledger": lambda options: measure_ledger(options.repeats),
     "equivalence": lambda options: check_equivalence(options.folder),
     "growth": lambda options: measure_growth(options.tasks, options.reevaluate),
@@ -50,6 +50,8 @@ def _parser() -> ArgumentParser:
             default=repeats,
             help=f"interleaved repeats; the median is reported ({repeats})",
         )
+    for name in ("train", "reevaluate"):
+        parsers[name].add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="(cpu)")
     for name in ("equivalence", "peers"):
         parsers[name].add_argument(
             "--folder", type=Path, help="where other libraries' environments are kept (the user's cache)"
@@ -110,7 +112,8 @@ def main() -> int:
         print(error, file=sys.stderr)
         return error.exit_code if isinstance(error, StreamError) else 2
     print(result.text())
-    print(f"kept in {keep(options.name, result)}")
+    on_gpu = getattr(options, "device", "cpu") == "cuda"
+    print(f"kept in {keep(f'{options.name}-cuda' if on_gpu else options.name, result)}")
     return 1 if result.failures else 0
 
 

@@ -43,7 +43,7 @@ class PlainPeer(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits, [batch, labels]."""
-        positions = torch.arange(batch.token_ids.shape[1])
+        positions = torch.arange(batch.token_ids.shape[1], device=batch.lengths.device)
         mask = (positions < batch.lengths.unsqueeze(-1)).long()
         hidden = self.encoder(input_ids=batch.token_ids, attention_mask=mask).last_hidden_state
         pooled = (hidden * mask.unsqueeze(-1)).sum(1) / batch.lengths.unsqueeze(-1)

@@ -1,45 +1,47 @@
 """Speed of re-evaluating stored tasks: from the ledger's bytes to a digest, against a plain loop."""
 
 import tempfile
-import time
 from pathlib import Path
 
 import torch
 
-from benchmarks.material import simulated_tokens
+from benchmarks.material import num_measured, simulated_tokens, tokens_per_second
 from benchmarks.plain_peer import PlainPeer
 from benchmarks.result import Figure, Result, interleaved, ratios
 from db import write_file_durably
 from stream.learning.encoding import TokenSet
-from stream.learning.evaluation import EVALUATION_BATCH, evaluate, make_plan
+from stream.learning.evaluation import evaluate, evaluation_rows, make_plan
 from stream.learning.objectives import BY_ACCURACY
 from stream.model.backbone import MINILM, Backbone, load_backbone
 from stream.model.bottleneck import default_adapter_size, houlsby
 from stream.model.methods import fresh_parameters
 from stream.model.parameters import TaskParameters
-from stream.model.precision import choose_device, choose_dtype
+from stream.model.precision import DeviceChoice, choose_device, choose_dtype
 
 NUM_LABELS = 3
 _TASKS = (("airline", 320), ("us-economic-performance", 160), ("20-newsgroups", 64))
 
 
-def measure_reevaluation(repeats: int) -> Result:
+def measure_reevaluation(repeats: int, choice: DeviceChoice) -> Result:
     """Tokens per second over three tasks of different lengths, reading and hashing included."""
-    device = choose_device("cpu")
+    device = choose_device(choice)
     backbone = load_backbone(MINILM, device=device, dtype=choose_dtype(device))
     size = default_adapter_size(backbone.architecture)
-    sets = [simulated_tokens(backbone, name, count) for name, count in _TASKS]
+    sets = [simulated_tokens(backbone, name, num_measured(count, device)) for name, count in _TASKS]
     sites = houlsby(size).sites(backbone.architecture, NUM_LABELS)
     content = TaskParameters(fresh_parameters(sites, backbone, {}, 0)).to_bytes()
-    peer = PlainPeer(size, NUM_LABELS).eval()
+    peer = PlainPeer(size, NUM_LABELS).eval().to(device)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "parameters.safetensors"
         write_file_durably(path, content)
         speeds = interleaved(
             {
-                "this project": lambda: _ours(backbone, path, sets),
-                "plain float32": lambda: _plain(peer, sets, torch.float32),
-                "plain bfloat16 autocast": lambda: _plain(peer, sets, torch.bfloat16),
+                name: lambda run=run: tokens_per_second(sets, run, device)
+                for name, run in {
+                    "this project": lambda: _ours(backbone, path, sets),
+                    "plain float32": lambda: _plain(peer, sets, torch.float32, device),
+                    "plain bfloat16 autocast": lambda: _plain(peer, sets, torch.bfloat16, device),
+                }.items()
             },
             repeats,
         )
@@ -53,7 +55,8 @@ def measure_reevaluation(repeats: int) -> Result:
         title="re-evaluating three tasks on MiniLM from stored bytes, against transformers with adapters",
         figures=tuple(figures),
         setting={
-            "batch_size": EVALUATION_BATCH,
+            "device": device.type,
+            "batch_size": evaluation_rows(device),
             "adapter_size": size,
             "data": "simulated",
             "repeats": repeats,
@@ -61,22 +64,19 @@ def measure_reevaluation(repeats: int) -> Result:
     )
 
 
-def _ours(backbone: Backbone, path: Path, sets: list[TokenSet]) -> float:
-    started = time.perf_counter()
+def _ours(backbone: Backbone, path: Path, sets: list[TokenSet]) -> None:
     for tokens in sets:
-        parameters = TaskParameters.from_bytes(path.read_bytes())
+        parameters = TaskParameters.from_bytes(path.read_bytes()).to(backbone.device)
         evaluate(backbone, parameters, tokens, scoring=BY_ACCURACY, plan=make_plan(tokens, backbone))
-    return sum(tokens.num_tokens for tokens in sets) / (time.perf_counter() - started)
 
 
 @torch.inference_mode()
-def _plain(peer: PlainPeer, sets: list[TokenSet], dtype: torch.dtype) -> float:
-    """Examples in their order, batches padded to their longest text."""
-    started = time.perf_counter()
+def _plain(peer: PlainPeer, sets: list[TokenSet], dtype: torch.dtype, device: torch.device) -> None:
+    """Examples in their order, batches as large as ours, padded to their longest text."""
+    rows = evaluation_rows(device)
     for tokens in sets:
-        for start in range(0, len(tokens), EVALUATION_BATCH):
-            examples = torch.arange(start, min(start + EVALUATION_BATCH, len(tokens)))
-            batch = tokens.batch(examples, int(tokens.lengths[examples].max()))
-            with torch.autocast("cpu", dtype, enabled=dtype is not torch.float32):
+        for start in range(0, len(tokens), rows):
+            examples = torch.arange(start, min(start + rows, len(tokens)))
+            batch = tokens.batch(examples, int(tokens.lengths[examples].max())).to(device)
+            with torch.autocast(device.type, dtype, enabled=dtype is not torch.float32):
                 peer(batch).argmax(1)
-    return sum(tokens.num_tokens for tokens in sets) / (time.perf_counter() - started)

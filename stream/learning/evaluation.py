@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 import torch.nn.functional as F
@@ -29,8 +30,8 @@ from stream.model.batch import Batch
 from stream.model.encoder import ARITHMETIC, Encoder, assemble
 from stream.model.precision import cpu_capability
 
-EVALUATION_BATCH = 64
-"""Rows of an evaluation batch."""
+EVALUATION_ROWS = MappingProxyType({"cpu": 64, "cuda": 256})
+"""Rows of an evaluation batch by kind of device; a GPU takes as long for a few as for many."""
 LENGTH_STEP = 8
 """Padded lengths are multiples of this many tokens."""
 MINIMUM_ROWS = 2
@@ -71,7 +72,7 @@ class EvaluationPlan:
 def make_plan(tokens: TokenSet, backbone: Backbone) -> EvaluationPlan:
     """The plan for evaluating a token set on this backbone, here and now."""
     return EvaluationPlan(
-        shapes=batch_shapes(sorted(tokens.lengths.tolist())),
+        shapes=batch_shapes(sorted(tokens.lengths.tolist()), rows=evaluation_rows(backbone.device)),
         dtype=str(backbone.dtype).removeprefix("torch."),
         device=device_model(backbone.device),
         cpu_capability=cpu_capability(),
@@ -81,7 +82,14 @@ def make_plan(tokens: TokenSet, backbone: Backbone) -> EvaluationPlan:
     )
 
 
-def batch_shapes(sorted_lengths: list[int], *, rows: int = EVALUATION_BATCH) -> tuple[tuple[int, int], ...]:
+def evaluation_rows(device: torch.device) -> int:
+    """Rows of an evaluation batch on a device."""
+    return EVALUATION_ROWS[device.type]
+
+
+def batch_shapes(
+    sorted_lengths: list[int], *, rows: int = EVALUATION_ROWS["cpu"]
+) -> tuple[tuple[int, int], ...]:
     """(rows, padded length) of batches over examples in order of length.
 
     Every batch has `MINIMUM_ROWS` rows or more; a single example is evaluated beside a copy of itself.
@@ -154,10 +162,10 @@ def predict_set(
 ) -> Float[Tensor, "examples ..."]:
     """Float32 outputs on the CPU, in example order; `below` spares the layers that are frozen."""
     if below is None:
-        outputs = [objective.outputs(encoder, batch).cpu() for batch in laid_out.batches]
+        outputs = [objective.outputs(encoder, batch) for batch in laid_out.batches]
     else:
         outputs = [
-            objective.outputs_above(encoder, x, batch, below.level).cpu()
+            objective.outputs_above(encoder, x, batch, below.level)
             for x, batch in zip(below.states, laid_out.batches, strict=True)
         ]
     return in_example_order(outputs, laid_out) if outputs else torch.zeros(0, len(encoder.head.bias))
@@ -165,6 +173,7 @@ def predict_set(
 
 def in_example_order(outputs: Sequence[Tensor], laid_out: EvaluationSet) -> Float[Tensor, "examples ..."]:
     """The outputs of all batches of a set, one or more, in the order of its examples."""
+    outputs = [batch.cpu() for batch in outputs]  # all are under way before the first is waited for
     in_order = _joined(outputs)[: len(laid_out.tokens)]  # a single example is followed by its copy
     result = torch.empty_like(in_order)
     result[laid_out.order] = in_order

@@ -66,15 +66,17 @@ class FlatParameters:
         return TaskParameters(copied)
 
     def optimiser(self, weight_decay: float) -> torch.optim.AdamW:
-        """AdamW at a rate that each step sets."""
+        """AdamW at a rate that each step sets; on a GPU it lies on the device, where replays read it."""
+        on_gpu = self.leaves[0].is_cuda
         return torch.optim.AdamW(
             [
                 {"params": [self.leaves[0]], "weight_decay": weight_decay},
                 {"params": [self.leaves[1]], "weight_decay": 0.0},
             ],
-            lr=0.0,
+            lr=torch.zeros((), device=self.leaves[0].device) if on_gpu else 0.0,
             eps=1e-6,  # the paper's code, optimization.py
             fused=True,
+            capturable=on_gpu,
         )
 
     def snapshot(self) -> list[Tensor]:

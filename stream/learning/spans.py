@@ -65,7 +65,7 @@ class Spans:
         self, outputs: Float[Tensor, "windows length 2"], labels: Int[Tensor, "windows 2"]
     ) -> Float[Tensor, ""]:
         """Mean over windows of the mean of both ends' cross-entropy."""
-        return F.cross_entropy(outputs, labels)
+        return F.cross_entropy(outputs.transpose(1, 2).flatten(0, 1), labels.flatten())
 
     def predictions(self, outputs: Float[Tensor, "windows length 2"], tokens: TokenSet) -> bytes:
         """Characters at which each question's best answer begins and ends, int32 pairs, little-endian."""

@@ -9,11 +9,9 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Int
 from torch import Tensor
 
 from db.records import EpochRecord
@@ -23,8 +21,9 @@ from stream.learning.checkpoints import Checkpoints, TrainingState
 from stream.learning.evaluation import lay_out, make_plan, predict_set
 from stream.learning.flat import FlatParameters
 from stream.learning.job import TrainingJob
+from stream.learning.loss_sum import LossSum
 from stream.learning.observer import Observer, StepProgress
-from stream.model.dropout import MaskPool, StepDropout
+from stream.learning.steps import TrainingBatch, open_steps
 from stream.model.encoder import assemble
 from stream.model.parameters import TaskParameters
 
@@ -33,7 +32,9 @@ CHECKPOINT_SECONDS = 30.0
 RESTART_RATE = 0.1
 """Factor on the learning rate after a loss that was not finite."""
 PROGRESS_SECONDS = 0.25
-"""Least time between two reports of progress; each reads the loss back from the device."""
+"""Least time between two reports of progress."""
+GPU_LENGTH_STEP = 16
+"""On a GPU batches are padded to multiples of this many tokens, so that few shapes are captured."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -77,16 +78,6 @@ def train(
     )
 
 
-class TrainingBatch(NamedTuple):
-    """The examples of one batch."""
-
-    part: int
-    """Task that they are of."""
-    indices: Int[Tensor, " batch"]
-    longest: int
-    """Tokens of the longest one."""
-
-
 class _Training:
     """One attempt: the mutable state between two steps."""
 
@@ -97,21 +88,15 @@ class _Training:
         self.recipe = replace(job.recipe, learning_rate=job.recipe.learning_rate * factor)
         device = job.backbone.device
         self._flat = FlatParameters(job.sites, job.first_values, device, job.backbone.dtype)
-        self._optimiser = self._flat.optimiser(self.recipe.weight_decay)
-        architecture = job.backbone.architecture
-        self._pools = {
-            probability: MaskPool(job.seed, probability, device=device, dtype=job.backbone.dtype)
-            for probability in {architecture.hidden_dropout, architecture.attention_dropout} - {0.0}
-        }
+        self._loss_sum = LossSum(device)
+        self._steps = open_steps(job, self._flat, self.recipe, self._loss_sum)
         self._lengths = [part.train.lengths.numpy() for part in job.data]
-        self._train = [part.train.to(device) for part in job.data]
         self._units = [part.loss_unit for part in job.data]
         self._valid = [
             lay_out(part.valid, make_plan(part.valid, job.backbone), job.backbone) for part in job.data
         ]
         self._num_steps = job.first_steps[-1]
         self._step = 0
-        self._loss_sum = torch.zeros((), dtype=torch.float64, device=device)
         self._epochs: list[EpochRecord] = []
         self._best_epoch, self._best_loss = -1, math.inf
         self._best_leaves = self._flat.snapshot()
@@ -131,9 +116,9 @@ class _Training:
                     checkpoints.save(self._step, self._state().to_bytes(self._job.recipe_sha256))
                     saved_at = now
                 if now - told_at >= PROGRESS_SECONDS:
-                    self._tell(observer, epoch, (self._step - first_step) / max(now - started, 1e-9))
+                    self._tell(observer, epoch, first_step, now - started)
                     told_at = now
-            finite = math.isfinite(float(self._loss_sum))
+            finite = math.isfinite(self._loss_sum.value())
             if not (finite and self._finish_epoch(epoch, time.monotonic() - started, observer)):
                 return False
         if not self._finished() and self._step > resumed_at:
@@ -172,29 +157,23 @@ class _Training:
         together = torch.from_numpy(np.concatenate([np.empty(0, np.int64), *(batch for _, batch in rest)]))
         chosen = together.to(job.backbone.device).split([len(batch) for _, batch in rest])
         return [
-            TrainingBatch(part=part, indices=indices, longest=int(self._lengths[part][batch].max()))
+            TrainingBatch(
+                part=part, indices=indices, length=self._padded(int(self._lengths[part][batch].max()))
+            )
             for (part, batch), indices in zip(rest, chosen, strict=True)
         ]
 
-    def _take_step(self, examples: TrainingBatch) -> None:
-        rate = self.recipe.rate(self._step, self._num_steps)
-        for group in self._optimiser.param_groups:
-            group["lr"] = rate
-        job, part = self._job, examples.part
-        train = self._train[part]
-        batch = train.batch(examples.indices, examples.longest)
-        dropout = StepDropout(self._pools, self._step)
-        tensors = job.materialise(self._flat.tensors())
-        encoder = assemble(job.backbone, job.data[part].served(tensors))
-        objective = job.data[part].scoring.objective
-        loss = objective.loss(objective.outputs(encoder, batch, dropout), train.labels[examples.indices])
-        loss = loss / self._units[part]
-        loss.backward()
-        self._flat.collect_gradients()
-        torch.nn.utils.clip_grad_norm_(self._flat.leaves, self.recipe.clip_norm)
-        self._optimiser.step()
-        self._loss_sum += loss.detach() * len(examples.indices)
+    def _take_step(self, batch: TrainingBatch) -> None:
+        self._steps.take(batch, self._step, self.recipe.rate(self._step, self._num_steps))
         self._step += 1
+
+    def _padded(self, longest: int) -> int:
+        """Tokens that a batch is padded to."""
+        backbone = self._job.backbone
+        if backbone.device.type == "cpu":
+            return longest
+        rounded = -(-longest // GPU_LENGTH_STEP) * GPU_LENGTH_STEP
+        return min(rounded, backbone.architecture.max_positions)
 
     def _finish_epoch(self, epoch: int, seconds: float, observer: Observer) -> bool:
         """Validate and record; False where the validation loss is not finite: the last step may spoil it."""
@@ -206,7 +185,7 @@ class _Training:
             position=self._job.position,
             attempt=self._attempt,
             epoch=epoch,
-            train_loss=float(self._loss_sum) / sum(len(part.train) for part in parts),
+            train_loss=self._loss_sum.value() / sum(len(part.train) for part in parts),
             valid=value,
             learning_rate=self.recipe.rate(self._step - 1, self._num_steps),
             num_tokens=sum(part.train.num_tokens for part in parts),
@@ -217,7 +196,7 @@ class _Training:
         if epoch >= self._job.first_whole_epoch and is_better:
             self._best_epoch, self._best_loss, self._best_leaves = epoch, loss, self._flat.snapshot()
         self._epochs.append(record)
-        self._loss_sum.zero_()
+        self._loss_sum.set(0.0)
         observer.epoch_finished(record)
         return True
 
@@ -244,18 +223,23 @@ class _Training:
         out_of_patience = patience is not None and len(self._epochs) - 1 - since >= patience
         return out_of_patience or len(self._epochs) >= self._job.num_epochs
 
-    def _tell(self, observer: Observer, epoch: int, steps_per_second: float) -> None:
+    def _tell(self, observer: Observer, epoch: int, resumed_at: int, seconds: float) -> None:
+        """Tell of the progress since the step at which the epoch was begun or resumed, if any is known."""
         first, end = self._job.first_steps[epoch : epoch + 2]
+        seen = self._loss_sum.glimpse(self._step)
+        if seen is None:
+            return
+        steps_per_second = (seen.step - resumed_at) / max(seconds, 1e-9)
         num_tokens = sum(part.train.num_tokens for _, part, _ in self._job.taking_part(epoch))
         observer.progressed(
             StepProgress(
                 attempt=self._attempt,
                 epoch=epoch,
                 num_epochs=self._job.num_epochs,
-                step=self._step,
+                step=seen.step,
                 num_steps=self._num_steps,
-                learning_rate=self.recipe.rate(self._step - 1, self._num_steps),
-                train_loss=float(self._loss_sum) / ((self._step - first) * self.recipe.batch_size),
+                learning_rate=self.recipe.rate(seen.step - 1, self._num_steps),
+                train_loss=seen.value / ((seen.step - first) * self.recipe.batch_size),
                 tokens_per_second=steps_per_second * num_tokens / (end - first),
             )
         )
@@ -263,12 +247,12 @@ class _Training:
     def _state(self) -> TrainingState:
         moments: list[Tensor] = []
         for leaf in self._flat.leaves:
-            entry = self._optimiser.state[leaf]
+            entry = self._steps.optimiser.state[leaf]
             moments += [entry["exp_avg"], entry["exp_avg_sq"]]
         return TrainingState(
             attempt=self._attempt,
             step=self._step,
-            loss_sum=float(self._loss_sum),
+            loss_sum=self._loss_sum.value(),
             epochs=tuple(self._epochs),
             best_epoch=self._best_epoch,
             best_loss=self._best_loss,
@@ -281,13 +265,13 @@ class _Training:
         device = self._job.backbone.device
         self._flat.restore([leaf.to(device) for leaf in state.leaves])
         self._step = state.step
-        self._loss_sum.fill_(state.loss_sum)
+        self._loss_sum.set(state.loss_sum)
         self._epochs = [replace(epoch, position=self._job.position) for epoch in state.epochs]
         self._best_epoch, self._best_loss = state.best_epoch, state.best_loss
         self._best_leaves = [leaf.to(device) for leaf in state.best_leaves]
         for i, leaf in enumerate(self._flat.leaves):
             first, second = state.moments[2 * i : 2 * i + 2]
-            self._optimiser.state[leaf] = {
+            self._steps.optimiser.state[leaf] = {
                 "step": torch.tensor(float(state.step), device=device),
                 "exp_avg": first.to(device),
                 "exp_avg_sq": second.to(device),

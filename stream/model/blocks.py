@@ -4,7 +4,7 @@ A sub-layer is attention or the feed-forward with what follows it: dropout, the 
 residual sum, the layer norm. Only the adapter's and the layer norm's tensors and the input get gradients,
 written out by hand: no operation is recorded, and sums ride on the matrix products beside them. `covers` says
 which sub-layers are computed here; any other takes the plain operations of `stream.model.layer`, which tests
-compare with these.
+compare with these. A GPU takes those too: what is saved here costs nothing there once a step is captured.
 """
 
 from collections.abc import Sequence
@@ -40,9 +40,9 @@ class Finish(NamedTuple):
 
 
 def covers(adapter: BottleneckAdapter | None, *frozen: Linear) -> bool:
-    """Whether a sub-layer of these parts is computed here: frozen products, no or the paper's adapter."""
-    trained = any(tensor.requires_grad for linear in frozen for tensor in linear)
-    return not trained and (adapter is None or adapter.is_plain)
+    """Whether a sub-layer of these parts is computed here: on a CPU, frozen, no adapter or a plain one."""
+    elsewhere = any(tensor.requires_grad or tensor.is_cuda for linear in frozen for tensor in linear)
+    return not elsewhere and (adapter is None or adapter.is_plain)
 
 
 def attention_block(

@@ -2,7 +2,8 @@
 
 Drawing random numbers for every site took 12 % of a training step on a CPU. Here one pool of mask values is
 drawn per task; each site of each step reads a slice of it at an offset that is a hash of seed, step and site.
-No generator state exists, so resuming at a step needs none.
+On a GPU numbers cost nothing, but a captured step cannot read at another address each time: there the
+device's generator is seeded for each step. Either way resuming at a step needs no generator state.
 """
 
 import hashlib
@@ -10,6 +11,7 @@ from math import prod
 from typing import Protocol, runtime_checkable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 POOL_SIZE = 1 << 23
@@ -30,6 +32,9 @@ class Dropout(Protocol):
     def mask(self, shape: tuple[int, ...], probability: float, like: Tensor) -> Tensor | None:
         """Multipliers of that shape in the format of `like`; None where nothing is dropped."""
 
+    def within(self, probability: float) -> float:
+        """The probability for an operation that draws its own mask; 0 where nothing is dropped."""
+
 
 class NoDropout:
     """The identity, for evaluation."""
@@ -40,6 +45,10 @@ class NoDropout:
 
     def mask(self, shape: tuple[int, ...], probability: float, like: Tensor) -> None:
         """None: nothing is dropped."""
+
+    def within(self, probability: float) -> float:
+        """0: nothing is dropped."""
+        return 0.0
 
 
 NO_DROPOUT = NoDropout()
@@ -62,8 +71,7 @@ class MaskPool:
     def mask(self, step: int, site: int, shape: tuple[int, ...], like: Tensor) -> Tensor:
         """Multipliers {0, 1/(1-p)} of that shape in the format of `like`."""
         count = prod(shape)
-        key = hashlib.blake2b(f"{self._seed}|{step}|{site}".encode(), digest_size=8).digest()
-        number = int.from_bytes(key, "little")
+        number = _hashed(self._seed, step, site)
         if count > 3 * POOL_SIZE // 4:
             return self._draw(number >> 1, count, like.device, like.dtype).view(shape)
         offset = number % (POOL_SIZE - count + 1)
@@ -89,3 +97,35 @@ class StepDropout:
             return None
         self._site += 1
         return self._pools[probability].mask(self._step, self._site, shape, like)
+
+    def within(self, probability: float) -> float:
+        """`probability`: such an operation draws from the device's generator, not from the pool."""
+        return probability
+
+
+class GeneratorDropout:
+    """The dropout of a step for which `seed_generator` has been called, on a GPU."""
+
+    def __call__(self, x: Tensor, probability: float) -> Tensor:
+        """`x` times a mask that is drawn now."""
+        return x if probability == 0.0 else F.dropout(x, probability)
+
+    def mask(self, shape: tuple[int, ...], probability: float, like: Tensor) -> Tensor | None:
+        """A mask that is drawn now."""
+        return None if probability == 0.0 else F.dropout(like.new_ones(shape), probability)
+
+    def within(self, probability: float) -> float:
+        """`probability`."""
+        return probability
+
+
+def seed_generator(device: torch.device, seed: int, step: int) -> None:
+    """Set a GPU's default generator to where a step of a task begins, whether it is replayed or not."""
+    with torch.cuda.device(device):
+        torch.cuda.manual_seed(_hashed(seed, step) >> 1)
+
+
+def _hashed(*numbers: int) -> int:
+    """64 bits that follow from the numbers."""
+    key = hashlib.blake2b("|".join(map(str, numbers)).encode(), digest_size=8).digest()
+    return int.from_bytes(key, "little")

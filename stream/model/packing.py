@@ -41,6 +41,7 @@ class Packing:
     num_tokens: int
     """Length of the list without these."""
     _orders: dict[tuple[int, int], Tensor] = field(default_factory=dict)
+    _biases: dict[torch.dtype, Tensor] = field(default_factory=dict)
 
     @cached_property
     def source(self) -> Int[Tensor, " positions"]:
@@ -109,11 +110,16 @@ class Packing:
         return self._orders[key]
 
     def bias(self, dtype: torch.dtype) -> Float[Tensor, "rows length"] | None:
-        """0 where a key is a token and the format's minimum where it is padding; None without padding."""
+        """0 where a key is a token and the format's minimum where it is padding; None without padding.
+
+        It is made once a batch.
+        """
         if self.at is None and self.inside.device.type == "cpu":
             return None
-        bias = torch.zeros(self.inside.shape, dtype=dtype, device=self.inside.device)
-        return bias.masked_fill_(~self.inside, torch.finfo(dtype).min)
+        if dtype not in self._biases:
+            bias = torch.zeros(self.inside.shape, dtype=dtype, device=self.inside.device)
+            self._biases[dtype] = bias.masked_fill_(~self.inside, torch.finfo(dtype).min)
+        return self._biases[dtype]
 
 
 def pack(batch: Batch) -> Packing:

@@ -15,7 +15,7 @@ import torch
 
 from stream.learning.checkpoints import NoCheckpoints
 from stream.learning.encoding import TokenSet
-from stream.learning.evaluation import EVALUATION_BATCH, device_model, make_plan, predict
+from stream.learning.evaluation import device_model, evaluation_rows, make_plan, predict
 from stream.learning.job import TaskData, TrainingJob
 from stream.learning.observer import Observer, StepProgress
 from stream.learning.recipe import Recipe
@@ -52,8 +52,8 @@ class Measured:
     evaluation_tokens_per_second: float
     num_steps: int
     """Training steps that were timed."""
-    num_batches: int
-    """Evaluation batches that were timed."""
+    num_texts: int
+    """Texts whose evaluation was timed."""
     lengths: ProbeLengths
     seconds: float
     """Of the whole probe, its preparation included."""
@@ -122,16 +122,15 @@ def probe(
     stopwatch = _Stopwatch(TRAINING_SHARE * seconds)
     num_steps, training_seconds = stopwatch.time(job)
     tensors = TaskParameters(method.materialise(job.start)).to(backbone.device)
-    num_batches, evaluation_seconds = _evaluate(
+    num_texts, evaluation_seconds = _evaluate(
         backbone, tensors, lengths.evaluation, (1 - TRAINING_SHARE) * seconds
     )
     step_tokens = recipe.batch_size * lengths.training
-    batch_tokens = EVALUATION_BATCH * lengths.evaluation
     return Measured(
         training_tokens_per_second=num_steps * step_tokens / training_seconds,
-        evaluation_tokens_per_second=num_batches * batch_tokens / evaluation_seconds,
+        evaluation_tokens_per_second=num_texts * lengths.evaluation / evaluation_seconds,
         num_steps=num_steps,
-        num_batches=num_batches,
+        num_texts=num_texts,
         lengths=lengths,
         seconds=time.monotonic() - started,
         device=device_model(backbone.device),
@@ -228,13 +227,14 @@ def _job(backbone: Backbone, method: Method, recipe: Recipe, length: int, num_la
 
 
 def _evaluate(backbone: Backbone, tensors: TaskParameters, length: int, seconds: float) -> tuple[int, float]:
-    """(batches, seconds) of evaluating one batch again and again, the first time apart."""
+    """(texts, seconds) of evaluating one batch again and again, the first time apart."""
     vocab_size = backbone.architecture.vocab_size
-    tokens = synthetic_tokens(EVALUATION_BATCH, length, vocab_size=vocab_size, num_labels=2)
+    rows = evaluation_rows(backbone.device)
+    tokens = synthetic_tokens(rows, length, vocab_size=vocab_size, num_labels=2)
     plan = make_plan(tokens, backbone)
     predict(backbone, tensors, tokens, plan)
     num_batches, started = 0, time.monotonic()
     while num_batches == 0 or time.monotonic() - started < seconds:
         predict(backbone, tensors, tokens, plan)
         num_batches += 1
-    return num_batches, time.monotonic() - started
+    return num_batches * rows, time.monotonic() - started

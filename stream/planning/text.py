@@ -6,7 +6,6 @@ from pathlib import Path
 
 from db.records import Regime
 from stream.display.text import plural, rough_duration
-from stream.learning.evaluation import EVALUATION_BATCH
 from stream.planning.probe import Measured
 from stream.planning.report import PlanReport
 from stream.planning.tables import (
@@ -150,7 +149,7 @@ def probe_remarks(measured: Measured | None) -> list[str]:
     lengths = measured.lengths
     remarks = [
         f"Probe of {measured.seconds:.0f} s: {plural(measured.num_steps, 'training step')} at "
-        f"{lengths.training} tokens a text, {EVALUATION_BATCH * measured.num_batches:,} texts evaluated at "
+        f"{lengths.training} tokens a text, {measured.num_texts:,} texts evaluated at "
         f"{lengths.evaluation}, with {weights}, on {measured.device}, {measured.dtype}, "
         f"{plural(measured.num_threads, 'thread')}."
     ]

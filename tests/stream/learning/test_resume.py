@@ -111,7 +111,7 @@ def test_stopped_around_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
     def overflow(self: training._Training, examples: training.TrainingBatch) -> None:
         take_step(self, examples)
         if self._attempt == 0 and self._step > 3:
-            self._loss_sum.fill_(torch.nan)
+            self._loss_sum.set(torch.nan)
 
     monkeypatch.setattr(training._Training, "_take_step", overflow)
     expected = straight(job)

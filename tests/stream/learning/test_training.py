@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from stream.errors import TrainingError
-from stream.learning import training
+from stream.learning import steps, training
 from stream.learning.checkpoints import NoCheckpoints
 from stream.learning.job import TrainingJob
 from stream.learning.objectives import Scoring
@@ -142,7 +142,7 @@ def test_a_restart_trains_at_a_tenth_of_the_rate(monkeypatch: pytest.MonkeyPatch
     def overflow(self: training._Training, examples: training.TrainingBatch) -> None:
         take_step(self, examples)
         if self._attempt == 0:
-            self._loss_sum.fill_(torch.inf)
+            self._loss_sum.set(torch.inf)
 
     monkeypatch.setattr(training._Training, "_take_step", overflow)
     result = trained(job, watcher)
@@ -153,15 +153,15 @@ def test_a_restart_trains_at_a_tenth_of_the_rate(monkeypatch: pytest.MonkeyPatch
 
 def test_each_step_drops_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """The dropout of a step follows from its number, counted through all epochs."""
-    steps: list[int] = []
+    taken: list[int] = []
 
     def recorded(pools: dict[float, MaskPool], step: int) -> StepDropout:
-        steps.append(step)
+        taken.append(step)
         return StepDropout(pools, step)
 
-    monkeypatch.setattr(training, "StepDropout", recorded)
+    monkeypatch.setattr(steps, "StepDropout", recorded)
     trained(tiny_job(num_epochs=2))
-    assert steps == [0, 1, 2, 3, 4, 5]
+    assert taken == [0, 1, 2, 3, 4, 5]
 
 
 def test_progress_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,6 +102,10 @@ class Recorded:
         assert shape == self.shape
         return self.multipliers
 
+    def within(self, probability: float) -> float:
+        """`probability`."""
+        return probability
+
 
 def test_attention_to_the_prefix_is_dropped_too() -> None:
     """Dropout's mask covers the weights of prefix and tokens, as if the prefix were tokens."""

@@ -43,7 +43,7 @@ def test_a_probe_measures_both_rates(method: str) -> None:
     """Training steps and evaluation batches of a method are timed on its own code."""
     measured = measured_with(method)
     assert measured.num_steps > 0
-    assert measured.num_batches > 0
+    assert measured.num_texts > 0
     assert 0 < measured.training_tokens_per_second < math.inf
     assert 0 < measured.evaluation_tokens_per_second < math.inf
     assert measured.lengths == LENGTHS
@@ -70,7 +70,7 @@ def test_time_follows_from_the_rates() -> None:
         training_tokens_per_second=100.0,
         evaluation_tokens_per_second=300.0,
         num_steps=1,
-        num_batches=1,
+        num_texts=64,
         lengths=LENGTHS,
         seconds=1.0,
         device="cpu",

@@ -19,7 +19,7 @@ MEASURED = Measured(
     training_tokens_per_second=2.5,
     evaluation_tokens_per_second=20_000.0,
     num_steps=17,
-    num_batches=8,
+    num_texts=512,
     lengths=ProbeLengths(training=46, evaluation=47),
     seconds=10.4,
     device="cpu Some Processor",

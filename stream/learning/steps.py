@@ -1,0 +1,137 @@
+"""The optimiser steps of one training; on a GPU those of a shape that returns are captured and replayed.
+
+A step on a GPU is some hundred kernels of a few microseconds, and starting them one by one takes several
+times as long as running them. A CUDA graph starts them all at once. What a step reads lies at one address:
+the parameters, the rate, the examples' indices, the generator's seed. A replay runs the same kernels, so the
+bytes are the same whether a step is replayed or not.
+"""
+
+from collections import Counter
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from stream.learning.flat import FlatParameters
+from stream.learning.job import TrainingJob
+from stream.learning.loss_sum import LossSum
+from stream.learning.recipe import Recipe
+from stream.model.dropout import Dropout, GeneratorDropout, MaskPool, StepDropout, seed_generator
+from stream.model.encoder import assemble
+
+CAPTURE_AT = 3
+"""Which step of a shape is captured; those before it are taken one kernel at a time, which also warms up."""
+
+
+class TrainingBatch(NamedTuple):
+    """The examples of one batch."""
+
+    part: int
+    """Task that they are of."""
+    indices: Int[Tensor, " batch"]
+    """On the device."""
+    length: int
+    """Tokens that each is padded to."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """What the kernels of a step depend on."""
+        return self.part, len(self.indices), self.length
+
+
+class _Steps:
+    """What the steps of a training have in common.
+
+    Arguments:
+        job: what is trained, and on what.
+        flat: its parameters.
+        recipe: of the attempt.
+        loss_sum: where losses are added up.
+    """
+
+    def __init__(self, job: TrainingJob, flat: FlatParameters, recipe: Recipe, loss_sum: LossSum) -> None:
+        self._job, self._flat, self._recipe, self._loss_sum = job, flat, recipe, loss_sum
+        self._train = [part.train.to(job.backbone.device) for part in job.data]
+        self._units = [part.loss_unit for part in job.data]
+        self.optimiser = flat.optimiser(recipe.weight_decay)
+
+    def _run(self, batch: TrainingBatch, dropout: Dropout) -> None:
+        job, part = self._job, batch.part
+        train, data = self._train[part], job.data[part]
+        tokens = train.batch(batch.indices, batch.length)
+        encoder = assemble(job.backbone, data.served(job.materialise(self._flat.tensors())))
+        objective = data.scoring.objective
+        loss = objective.loss(objective.outputs(encoder, tokens, dropout), train.labels[batch.indices])
+        loss = loss / self._units[part]
+        loss.backward()
+        self._flat.collect_gradients()
+        torch.nn.utils.clip_grad_norm_(self._flat.leaves, self._recipe.clip_norm)
+        self.optimiser.step()
+        self._loss_sum.add(loss.detach(), len(batch.indices))
+
+
+class PlainSteps(_Steps):
+    """Kernel by kernel, on a CPU."""
+
+    def __init__(self, job: TrainingJob, flat: FlatParameters, recipe: Recipe, loss_sum: LossSum) -> None:
+        super().__init__(job, flat, recipe, loss_sum)
+        backbone = job.backbone
+        probabilities = {backbone.architecture.hidden_dropout, backbone.architecture.attention_dropout}
+        self._pools = {
+            probability: MaskPool(job.seed, probability, device=backbone.device, dtype=backbone.dtype)
+            for probability in probabilities - {0.0}
+        }
+
+    def take(self, batch: TrainingBatch, step: int, rate: float) -> None:
+        """One step of the optimiser."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self._run(batch, StepDropout(self._pools, step))
+
+
+class _Captured(NamedTuple):
+    graph: torch.cuda.CUDAGraph
+    indices: Tensor
+    """Where it reads which examples to take."""
+
+
+class ReplayedSteps(_Steps):
+    """On a GPU: each shape's first steps kernel by kernel, the others as replays."""
+
+    def __init__(self, job: TrainingJob, flat: FlatParameters, recipe: Recipe, loss_sum: LossSum) -> None:
+        super().__init__(job, flat, recipe, loss_sum)
+        self._num_taken: Counter[tuple[int, int, int]] = Counter()
+        self._captured: dict[tuple[int, int, int], _Captured] = {}
+        self._memory = torch.cuda.graph_pool_handle()
+
+    def take(self, batch: TrainingBatch, step: int, rate: float) -> None:
+        """One step of the optimiser; the host does not wait for it."""
+        for group in self.optimiser.param_groups:
+            group["lr"].fill_(rate)
+        self._num_taken[batch.shape] += 1
+        if self._num_taken[batch.shape] == CAPTURE_AT:
+            self._captured[batch.shape] = self._capture(batch)
+        seed_generator(self._job.backbone.device, self._job.seed, step)
+        captured = self._captured.get(batch.shape)
+        if captured is None:
+            self._run(batch, GeneratorDropout())
+        else:
+            captured.indices.copy_(batch.indices)
+            captured.graph.replay()
+
+    def _capture(self, batch: TrainingBatch) -> _Captured:
+        """Record a step without taking it."""
+        graph, indices = torch.cuda.CUDAGraph(), batch.indices.clone()
+        with torch.cuda.graph(graph, pool=self._memory):
+            self._run(batch._replace(indices=indices), GeneratorDropout())
+        return _Captured(graph, indices)
+
+
+Steps = PlainSteps | ReplayedSteps
+
+
+def open_steps(job: TrainingJob, flat: FlatParameters, recipe: Recipe, loss_sum: LossSum) -> Steps:
+    """The steps of a training in the way of the job's device."""
+    kind = ReplayedSteps if job.backbone.device.type == "cuda" else PlainSteps
+    return kind(job, flat, recipe, loss_sum)
