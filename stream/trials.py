@@ -57,6 +57,16 @@ def labels_of(trials: Sequence[TrialRecord]) -> dict[str, str]:
     return {recipe: ", ".join(fact[i] for i in varying) for recipe, fact in facts.items()}
 
 
+def chosen_labels(trials: Sequence[TrialRecord], chosen: Mapping[int, TrialRecord]) -> dict[int, str]:
+    """What was chosen for each task, by position: what sets it apart from the task's other candidates."""
+    return {
+        position: labels_of([trial for trial in trials if trial.position == position] or [winner])[
+            winner.recipe_sha256
+        ]
+        for position, winner in chosen.items()
+    }
+
+
 def training_label(trial: TrialRecord) -> str:
     """What sets a training of a study apart: its method with all options, and its rate."""
     return f"{trial.method}, rate {trial.learning_rate:g}"

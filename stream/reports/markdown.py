@@ -7,6 +7,7 @@ from stream.reports.summary import DEFINITIONS, facts, paper_figures
 from stream.reports.tables import grouped_notes
 from stream.reports.words import number, table_lines, table_row
 from stream.results import RunResults, TaskResult
+from stream.trials import chosen_labels
 from tasks.task import MAIN_SPLIT
 
 
@@ -31,7 +32,9 @@ def summary_markdown(results: RunResults, *, bert_base_growth: float | None) -> 
 def _task_table(results: RunResults) -> Iterator[str]:
     further = any(task.secondary for task in results.tasks)
     paper, simulated = shows_paper(results), shows_limits(results)
+    chosen = chosen_labels(results.trials, results.chosen)
     titles = [
+        *(["chosen"] if chosen else []),
         *(["further metrics"] if further else []),
         *(["paper: adapters", "paper: fine-tuning"] if paper else []),
         *(["at best", "reached share"] if simulated else []),
@@ -43,8 +46,9 @@ def _task_table(results: RunResults) -> Iterator[str]:
             *((task.bayes_accuracy, task_reached(task)) if simulated else ()),
         )
         numbers = ["" if value is None else number(value) for value in beside]
-        secondary = [secondary_text(task.secondary)] if further else []
-        yield table_row([task.name, task.data, task.metric, _measured(task.test, task), *secondary, *numbers])
+        words = [chosen.get(task.position, "")] if chosen else []
+        words += [secondary_text(task.secondary)] if further else []
+        yield table_row([task.name, task.data, task.metric, _measured(task.test, task), *words, *numbers])
         for split, value in task.further_tests.items():
             empty = [""] * len(titles)
             yield table_row(

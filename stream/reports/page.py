@@ -24,6 +24,7 @@ from stream.reports.summary import DEFINITIONS, facts, paper_figures
 from stream.reports.tables import grouped_notes
 from stream.reports.words import megabytes, number
 from stream.results import RunResults
+from stream.trials import chosen_labels
 
 CAPTIONS: Mapping[str, str] = {
     "accuracy": "Each task right after its own arrival, re-evaluated from the database.",
@@ -71,6 +72,7 @@ def page_html(
         averages=averages(results),
         published=published(results),
         any_secondary=any(task.secondary for task in results.tasks),
+        chosen=chosen_labels(results.trials, results.chosen),
         any_paper=shows_paper(results),
         any_simulated=shows_limits(results),
         facts=facts(results, bert_base_growth=bert_base_growth),

@@ -15,6 +15,7 @@ from stream.metrics import WHY_NO_FORGETTING, WHY_UNDEFINED
 from stream.reports.averages import task_reached
 from stream.reports.files import replacing
 from stream.results import RunResults, TaskResult
+from stream.trials import chosen_labels
 
 Value = str | int | float | bool | None
 
@@ -30,7 +31,7 @@ SIZE_COLUMNS = (
 TASK_COLUMNS = (
     *("position", "task", "data", "num_train", "num_valid", "num_test", "num_labels"),
     *("truncated_fraction", "metric", "test", "secondary", "further_tests", "valid", "best_epoch", "seconds"),
-    *("paper_adapters", "paper_fine_tuning", "notes"),
+    *("chosen", "paper_adapters", "paper_fine_tuning", "notes"),
 )
 
 
@@ -155,12 +156,14 @@ def _size_row(point: GrowthPoint) -> list[Value]:
 
 def task_rows(results: RunResults) -> Iterator[list[Value]]:
     """Yield one row per learned task."""
+    chosen = chosen_labels(results.trials, results.chosen)
     for task in results.tasks:
         yield [
             *(task.position, task.name, task.data, task.num_train, task.num_valid, task.num_test),
             *(task.num_classes or None, task.truncated_fraction, task.metric, task.test),
             *(named_values(task.secondary), named_values(task.further_tests), task.valid),
-            *(task.best_epoch, task.seconds, task.paper_adapters, task.paper_fine_tuning),
+            *(task.best_epoch, task.seconds, chosen.get(task.position)),
+            *(task.paper_adapters, task.paper_fine_tuning),
             "; ".join([*_bayes_note(task), *_published_note(task), *task_notes(task)]),
         ]
 

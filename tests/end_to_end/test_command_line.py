@@ -23,7 +23,7 @@ SIZE = (
 )
 TASKS = (
     "position,task,data,num_train,num_valid,num_test,num_labels,truncated_fraction,metric,test,secondary,"
-    "further_tests,valid,best_epoch,seconds,paper_adapters,paper_fine_tuning,notes"
+    "further_tests,valid,best_epoch,seconds,chosen,paper_adapters,paper_fine_tuning,notes"
 )
 
 

@@ -115,10 +115,15 @@ def test_reports_of_a_run_that_chose(results: RunResults, tmp_path: Path) -> Non
     assert "judged on validation only" in (tmp_path / "summary.md").read_text()
     assert "Candidates on the validation split" in (tmp_path / "report.html").read_text()
     assert any(line.startswith("Choice: ") for line in last_lines(results, bert_base_growth=None))
+    with (tmp_path / "tasks.csv").open(newline="") as file:
+        assert [row["chosen"] for row in csv.DictReader(file)] == ["size 2", "size 8"]
+    assert "| chosen |" in (tmp_path / "summary.md").read_text()
+    assert '<td class="text">size 8</td>' in (tmp_path / "report.html").read_text()
     without = {
         path.name for path in write_reports(replace(results, trials=(), chosen={}), tmp_path / "plain")
     }
     assert written - without == {"candidates.csv", "candidates.png"}
+    assert "chosen |" not in (tmp_path / "plain" / "summary.md").read_text()
 
 
 def test_the_figure_has_a_panel_per_task(results: RunResults) -> None:

@@ -14,8 +14,8 @@ DESIGNED_COLUMNS = {
     "size.csv": "position, task, task_params, adapter_params, layer_norm_params, head_params, other_params, "
     "task_bytes, total_params, total_bytes, growth_factor, separate_models_factor, trained_fraction, notes",
     "tasks.csv": "position, task, data, num_train, num_valid, num_test, num_labels, truncated_fraction, "
-    "metric, test, secondary, further_tests, valid, best_epoch, seconds, paper_adapters, paper_fine_tuning, "
-    "notes",
+    "metric, test, secondary, further_tests, valid, best_epoch, seconds, chosen, paper_adapters, "
+    "paper_fine_tuning, notes",
 }
 
 
