@@ -20,6 +20,7 @@ from benchmarks.whole_run import WholeRunOptions, measure_stream
 from db import LedgerError
 from stream.coverage import FULL
 from stream.errors import StreamError
+from stream.model.precision import choose_device
 from tasks import TaskError
 
 BENCHMARKS: dict[str, Callable[[Namespace], Result]] = {
@@ -112,8 +113,9 @@ def main() -> int:
         print(error, file=sys.stderr)
         return error.exit_code if isinstance(error, StreamError) else 2
     print(result.text())
-    on_gpu = getattr(options, "device", "cpu") == "cuda"
-    print(f"kept in {keep(f'{options.name}-cuda' if on_gpu else options.name, result)}")
+    device = choose_device(getattr(options, "device", "cpu"))
+    name = options.name if device.type == "cpu" else f"{options.name}-{device.type}"
+    print(f"kept in {keep(name, result, device)}")
     return 1 if result.failures else 0
 
 

@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from stream.environment import describe_environment
-from stream.model.precision import choose_device, choose_dtype
+from stream.model.precision import choose_dtype
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -57,9 +59,8 @@ def _shown(value: float) -> str:
     return f"{value:,.2f}" if value == 0 or abs(value) >= 0.01 else f"{value:.1e}"
 
 
-def keep(name: str, result: Result) -> Path:
-    """Write the result with machine, versions and date into `benchmarks/results`."""
-    device = choose_device("auto")
+def keep(name: str, result: Result, device: torch.device) -> Path:
+    """Write the result with the device it was measured on, versions and date into `benchmarks/results`."""
     content = {
         "title": result.title,
         "date": f"{datetime.now(UTC):%Y-%m-%d}",

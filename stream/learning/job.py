@@ -76,6 +76,11 @@ class TrainingJob:
         }
 
     @cached_property
+    def loss_units(self) -> tuple[float, ...]:
+        """What each task's loss is divided by."""
+        return tuple(part.loss_unit for part in self.data)
+
+    @cached_property
     def num_epochs(self) -> int:
         """Epochs of the job: those of the task that has most."""
         return max(part.num_epochs for part in self.data)

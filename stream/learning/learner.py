@@ -198,7 +198,8 @@ class Learner:
             self.recipe.for_task(task),
             task=task.fingerprint,
             **({} if task.metric == "accuracy" else {"metric": task.metric}),
-            **({"loss": "over variance"} if task.kind is TaskKind.REGRESSION else {}),
+            **_loss_form(task.kind),
+            **({"device": "cuda"} if self.backbone.device.type == "cuda" else {}),
             paper_epochs=self._paper_epochs(task),
             seed=seed,
             method=method,
@@ -213,3 +214,9 @@ class Learner:
         if not self.recipe.paper_epochs or task.paper is None:
             return 0
         return task.paper.epochs(self.method.paper_epochs)
+
+
+def _loss_form(kind: TaskKind) -> dict[str, str]:
+    """What tells a kind's training from that of earlier versions of this program."""
+    forms = {TaskKind.REGRESSION: "over variance", TaskKind.SPAN: "both ends in one mean"}
+    return {"loss": forms[kind]} if kind in forms else {}

@@ -24,7 +24,7 @@ class LossSum:
     def __init__(self, device: torch.device) -> None:
         self._sum = torch.zeros((), dtype=torch.float64, device=device)
         self._copy = torch.zeros((), dtype=torch.float64, pin_memory=device.type == "cuda")
-        self._copied: tuple[int, torch.cuda.Event] | None = None
+        self._asked: tuple[int, torch.cuda.Event] | None = None
 
     def add(self, loss: Float[Tensor, ""], num_examples: int) -> None:
         """Add a batch's mean loss."""
@@ -33,7 +33,7 @@ class LossSum:
     def set(self, value: float) -> None:
         """Begin again from a value."""
         self._sum.fill_(value)
-        self._copied = None
+        self._asked = None
 
     def value(self) -> float:
         """The sum now; on a GPU this waits for all that is under way."""
@@ -42,19 +42,19 @@ class LossSum:
     def glimpse(self, step: int) -> Glimpse | None:
         """The sum after `step`, the last one that was taken.
 
-        A GPU may not have come so far. There it is as of an earlier call, or None where that has not arrived
-        either; the first call after `set` has none.
+        A GPU may not have come so far. There one call asks for the sum and has None, and so have the
+        next ones, until the device has come there; then one has it.
         """
         if self._sum.device.type == "cpu":
             return Glimpse(step, self.value())
-        seen = None
-        if self._copied is not None:
-            copied_step, arrival = self._copied
-            if not arrival.query():
-                return None
-            seen = Glimpse(copied_step, float(self._copy))
-        self._copy.copy_(self._sum, non_blocking=True)
-        arrival = torch.cuda.Event()
-        arrival.record()
-        self._copied = step, arrival
-        return seen
+        if self._asked is None:
+            self._copy.copy_(self._sum, non_blocking=True)
+            arrival = torch.cuda.Event()
+            arrival.record()
+            self._asked = step, arrival
+            return None
+        step, arrival = self._asked
+        if not arrival.query():
+            return None
+        self._asked = None
+        return Glimpse(step, float(self._copy))

@@ -21,7 +21,11 @@ from stream.model.dropout import Dropout, GeneratorDropout, MaskPool, StepDropou
 from stream.model.encoder import assemble
 
 CAPTURE_AT = 3
-"""Which step of a shape is captured; those before it are taken one kernel at a time, which also warms up."""
+"""Which step of a shape is captured, 2 or later: the first makes what all steps share."""
+MOST_CAPTURED = 64
+"""Shapes of a training that are captured; each graph holds memory of the device."""
+LENGTH_STEP = 16
+"""Batches to be captured are padded to multiples of this many tokens, so that few shapes are."""
 
 
 class TrainingBatch(NamedTuple):
@@ -40,6 +44,11 @@ class TrainingBatch(NamedTuple):
         return self.part, len(self.indices), self.length
 
 
+def padded_length(longest: int, device: torch.device, most: int) -> int:
+    """Tokens, `most` at most, that a batch is padded to: on a CPU those of its longest text."""
+    return min(-(-longest // LENGTH_STEP) * LENGTH_STEP, most) if device.type == "cuda" else longest
+
+
 class _Steps:
     """What the steps of a training have in common.
 
@@ -53,7 +62,6 @@ class _Steps:
     def __init__(self, job: TrainingJob, flat: FlatParameters, recipe: Recipe, loss_sum: LossSum) -> None:
         self._job, self._flat, self._recipe, self._loss_sum = job, flat, recipe, loss_sum
         self._train = [part.train.to(job.backbone.device) for part in job.data]
-        self._units = [part.loss_unit for part in job.data]
         self.optimiser = flat.optimiser(recipe.weight_decay)
 
     def _run(self, batch: TrainingBatch, dropout: Dropout) -> None:
@@ -63,7 +71,7 @@ class _Steps:
         encoder = assemble(job.backbone, data.served(job.materialise(self._flat.tensors())))
         objective = data.scoring.objective
         loss = objective.loss(objective.outputs(encoder, tokens, dropout), train.labels[batch.indices])
-        loss = loss / self._units[part]
+        loss = loss / job.loss_units[part]
         loss.backward()
         self._flat.collect_gradients()
         torch.nn.utils.clip_grad_norm_(self._flat.leaves, self._recipe.clip_norm)
@@ -110,7 +118,7 @@ class ReplayedSteps(_Steps):
         for group in self.optimiser.param_groups:
             group["lr"].fill_(rate)
         self._num_taken[batch.shape] += 1
-        if self._num_taken[batch.shape] == CAPTURE_AT:
+        if self._num_taken[batch.shape] == CAPTURE_AT and len(self._captured) < MOST_CAPTURED:
             self._captured[batch.shape] = self._capture(batch)
         seed_generator(self._job.backbone.device, self._job.seed, step)
         captured = self._captured.get(batch.shape)

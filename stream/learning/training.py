@@ -23,7 +23,7 @@ from stream.learning.flat import FlatParameters
 from stream.learning.job import TrainingJob
 from stream.learning.loss_sum import LossSum
 from stream.learning.observer import Observer, StepProgress
-from stream.learning.steps import TrainingBatch, open_steps
+from stream.learning.steps import TrainingBatch, open_steps, padded_length
 from stream.model.encoder import assemble
 from stream.model.parameters import TaskParameters
 
@@ -33,8 +33,6 @@ RESTART_RATE = 0.1
 """Factor on the learning rate after a loss that was not finite."""
 PROGRESS_SECONDS = 0.25
 """Least time between two reports of progress."""
-GPU_LENGTH_STEP = 16
-"""On a GPU batches are padded to multiples of this many tokens, so that few shapes are captured."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -91,7 +89,6 @@ class _Training:
         self._loss_sum = LossSum(device)
         self._steps = open_steps(job, self._flat, self.recipe, self._loss_sum)
         self._lengths = [part.train.lengths.numpy() for part in job.data]
-        self._units = [part.loss_unit for part in job.data]
         self._valid = [
             lay_out(part.valid, make_plan(part.valid, job.backbone), job.backbone) for part in job.data
         ]
@@ -115,8 +112,8 @@ class _Training:
                 if now - saved_at >= CHECKPOINT_SECONDS:
                     checkpoints.save(self._step, self._state().to_bytes(self._job.recipe_sha256))
                     saved_at = now
-                if now - told_at >= PROGRESS_SECONDS:
-                    self._tell(observer, epoch, first_step, now - started)
+                is_due = now - told_at >= PROGRESS_SECONDS
+                if is_due and self._tell(observer, epoch, first_step, now - started):
                     told_at = now
             finite = math.isfinite(self._loss_sum.value())
             if not (finite and self._finish_epoch(epoch, time.monotonic() - started, observer)):
@@ -156,24 +153,18 @@ class _Training:
         rest = interleaved(batches, seed=job.seed, epoch=epoch)[self._step - job.first_steps[epoch] :]
         together = torch.from_numpy(np.concatenate([np.empty(0, np.int64), *(batch for _, batch in rest)]))
         chosen = together.to(job.backbone.device).split([len(batch) for _, batch in rest])
+        lengths = [int(self._lengths[part][batch].max()) for part, batch in rest]
+        most = job.backbone.architecture.max_positions
         return [
             TrainingBatch(
-                part=part, indices=indices, length=self._padded(int(self._lengths[part][batch].max()))
+                part=part, indices=indices, length=padded_length(longest, job.backbone.device, most)
             )
-            for (part, batch), indices in zip(rest, chosen, strict=True)
+            for (part, _), indices, longest in zip(rest, chosen, lengths, strict=True)
         ]
 
     def _take_step(self, batch: TrainingBatch) -> None:
         self._steps.take(batch, self._step, self.recipe.rate(self._step, self._num_steps))
         self._step += 1
-
-    def _padded(self, longest: int) -> int:
-        """Tokens that a batch is padded to."""
-        backbone = self._job.backbone
-        if backbone.device.type == "cpu":
-            return longest
-        rounded = -(-longest // GPU_LENGTH_STEP) * GPU_LENGTH_STEP
-        return min(rounded, backbone.architecture.max_positions)
 
     def _finish_epoch(self, epoch: int, seconds: float, observer: Observer) -> bool:
         """Validate and record; False where the validation loss is not finite: the last step may spoil it."""
@@ -205,7 +196,7 @@ class _Training:
         tensors = self._stored()
         values: list[float | None] = []
         losses: list[float] = []
-        for part, laid_out, unit in zip(self._job.data, self._valid, self._units, strict=True):
+        for part, laid_out, unit in zip(self._job.data, self._valid, self._job.loss_units, strict=True):
             objective = part.scoring.objective
             encoder = assemble(self._job.backbone, part.served(tensors))
             outputs = predict_set(encoder, laid_out, objective=objective)
@@ -223,12 +214,12 @@ class _Training:
         out_of_patience = patience is not None and len(self._epochs) - 1 - since >= patience
         return out_of_patience or len(self._epochs) >= self._job.num_epochs
 
-    def _tell(self, observer: Observer, epoch: int, resumed_at: int, seconds: float) -> None:
-        """Tell of the progress since the step at which the epoch was begun or resumed, if any is known."""
+    def _tell(self, observer: Observer, epoch: int, resumed_at: int, seconds: float) -> bool:
+        """Tell of the progress since an epoch was begun or resumed at a step; False: none is known."""
         first, end = self._job.first_steps[epoch : epoch + 2]
         seen = self._loss_sum.glimpse(self._step)
         if seen is None:
-            return
+            return False
         steps_per_second = (seen.step - resumed_at) / max(seconds, 1e-9)
         num_tokens = sum(part.train.num_tokens for _, part, _ in self._job.taking_part(epoch))
         observer.progressed(
@@ -243,6 +234,7 @@ class _Training:
                 tokens_per_second=steps_per_second * num_tokens / (end - first),
             )
         )
+        return True
 
     def _state(self) -> TrainingState:
         moments: list[Tensor] = []

@@ -21,6 +21,7 @@ from stream.errors import DamageError, UserError
 from stream.model.architecture import Architecture, Pooling
 from stream.model.families import POOLER_NAMES, architecture_of, checkpoint_names
 from stream.model.parameters import TaskParameters, fingerprint
+from stream.model.precision import take_deterministic_algorithms
 
 CPU = torch.device("cpu")
 MINILM = "minilm"
@@ -83,7 +84,12 @@ def make_backbone(
     dtype: torch.dtype,
     files: Mapping[str, str] | None = None,
 ) -> Backbone:
-    """A backbone from tensors at hand; each is moved to `device` and cast once to `dtype`."""
+    """A backbone from tensors at hand; each is moved to `device` and cast once to `dtype`.
+
+    A CUDA device has torch take deterministic algorithms from then on.
+    """
+    if device.type == "cuda":
+        take_deterministic_algorithms()
     placed = TaskParameters({n: t.detach().to(device, torch.float32) for n, t in tensors.items()})
     compute = {n: t.to(dtype) for n, t in placed.items()}
     for layer in range(architecture.num_layers):

@@ -32,8 +32,8 @@ class Dropout(Protocol):
     def mask(self, shape: tuple[int, ...], probability: float, like: Tensor) -> Tensor | None:
         """Multipliers of that shape in the format of `like`; None where nothing is dropped."""
 
-    def within(self, probability: float) -> float:
-        """The probability for an operation that draws its own mask; 0 where nothing is dropped."""
+    def within(self, probability: float) -> float | None:
+        """The probability for an operation that draws its own mask; None where masks have to be handed in."""
 
 
 class NoDropout:
@@ -98,9 +98,8 @@ class StepDropout:
         self._site += 1
         return self._pools[probability].mask(self._step, self._site, shape, like)
 
-    def within(self, probability: float) -> float:
-        """`probability`: such an operation draws from the device's generator, not from the pool."""
-        return probability
+    def within(self, probability: float) -> None:
+        """None: masks come from the pool."""
 
 
 class GeneratorDropout:

@@ -8,6 +8,7 @@ state: no modules, hooks or modes. Between the embeddings and the pooling there 
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
@@ -26,8 +27,8 @@ from stream.model.low_rank import find_low_rank
 from stream.model.packing import Packing, pack
 from stream.model.prefix import find_prefix
 
-ARITHMETIC = 3
-"""Raised with every change after which the same tensors and tokens give other bits of the logits."""
+ARITHMETIC = MappingProxyType({"cpu": 3, "cuda": 4})
+"""By kind of device; raised with each change after which equal tensors and tokens give other bits."""
 
 
 class Encoder(NamedTuple):

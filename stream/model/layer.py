@@ -80,28 +80,32 @@ def _attention(layer: Layer, x: Tensor, packing: Packing, a: Architecture, dropo
     fused = fused.view(len(x), 3, a.num_heads, -1)
     if layer.prefix is not None:
         return prefixes.attend(layer.prefix, fused, packing, dropout, a.attention_dropout)
-    if x.is_cuda:
-        return _attention_on_gpu(fused, packing, dropout.within(a.attention_dropout))
+    if x.is_cuda and (probability := dropout.within(a.attention_dropout)) is not None:
+        bias = packing.bias(x.dtype)
+        assert bias is not None
+        return attention_in_one(fused, bias, probability)
     mask = dropout.mask(_weights_shape(packing, a), a.attention_dropout, like=x)
     return attention(fused, packing, mask)
 
 
-def _attention_on_gpu(
-    query_key_value: Float[Tensor, "tokens 3 heads width"], packing: Packing, probability: float
+def attention_in_one(
+    query_key_value: Float[Tensor, "tokens 3 heads width"],
+    bias: Float[Tensor, "rows length"],
+    probability: float,
 ) -> Float[Tensor, "tokens hidden"]:
-    """The same as one kernel, which drops by itself; there the list of tokens is the whole grid."""
-    grid = query_key_value.view(packing.rows, packing.length, *query_key_value.shape[1:])
-    query, key, value = grid.permute(2, 0, 3, 1, 4)
-    bias = packing.bias(grid.dtype)
-    assert bias is not None
+    """`fused.attention` as the one kernel that a GPU has for it.
+
+    Args:
+        query_key_value: fused projections of the whole grid, padding included.
+        bias: added to the scores of each key.
+        probability: of dropping a weight; the kernel draws its own mask.
+    """
+    rows, length = bias.shape
+    query, key, value = query_key_value.view(rows, length, *query_key_value.shape[1:]).permute(2, 0, 3, 1, 4)
     weighed = F.scaled_dot_product_attention(
-        query,
-        key,
-        value,
-        attn_mask=bias[:, None, None].expand(-1, -1, packing.length, -1),
-        dropout_p=probability,
+        query, key, value, attn_mask=bias[:, None, None].expand(-1, -1, length, -1), dropout_p=probability
     )
-    return weighed.transpose(1, 2).reshape(len(query_key_value), -1)
+    return weighed.transpose(1, 2).reshape(rows * length, -1)
 
 
 def _weights_shape(packing: Packing, a: Architecture) -> tuple[int, ...]:

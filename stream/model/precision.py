@@ -12,19 +12,19 @@ DeviceChoice = Literal["auto", "cpu", "cuda"]
 def choose_device(choice: DeviceChoice) -> torch.device:
     """The device to compute on; `auto` takes CUDA where there is one.
 
-    With CUDA torch is set to deterministic algorithms for the whole process: the laws hold there by them.
-
     Raises:
         UserError: CUDA was asked for and is not there.
     """
     if choice == "cuda" and not torch.cuda.is_available():
         raise UserError("--device cuda was asked for, but this machine has no CUDA device; use cpu or auto.")
-    if choice == "cpu" or not torch.cuda.is_available():
-        return torch.device("cpu")
+    return torch.device("cuda" if choice != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def take_deterministic_algorithms() -> None:
+    """Have torch compute the same bits each time, in the whole process: on a GPU the laws hold by that."""
     torch.use_deterministic_algorithms(True)
     # Memory that nobody reads would be filled too, by a kernel each.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    return torch.device("cuda")
 
 
 def choose_dtype(device: torch.device) -> torch.dtype:

@@ -2,7 +2,8 @@
 
 The steps are those of a run (`learning.training`, `learning.evaluation`); only the tokens are made up, at the
 stream's mean lengths. What follows is an estimate: it leaves out reading, tokenising, storing and reading
-back, and a machine that does other work is slower.
+back, and a machine that does other work is slower. On a GPU only replayed steps are timed, not the first ones
+of each length.
 """
 
 import os

@@ -153,6 +153,11 @@ def probe_remarks(measured: Measured | None) -> list[str]:
         f"{lengths.evaluation}, with {weights}, on {measured.device}, {measured.dtype}, "
         f"{plural(measured.num_threads, 'thread')}."
     ]
+    if measured.device.startswith("cuda"):
+        remarks.append(
+            "On a GPU the first steps of each text length take longer than the others; the probe leaves them "
+            "out, so short trainings take longer than estimated."
+        )
     if measured.load is not None and measured.load > measured.num_processors:
         remarks.append(
             f"The machine did other work during the probe (load {measured.load:.1f} on "

@@ -113,7 +113,7 @@ class SpanEvaluator:
         """The outputs from the state below `level`, through layers with their adapters."""
         self._num_passes += self.num_layers - level
         batch = self._laid_out.batches[index]
-        return self._scoring.objective.outputs_above(self._full, x, batch, level).cpu()
+        return self._scoring.objective.outputs_above(self._full, x, batch, level)
 
     def _judged(self, outputs: list[Tensor], started: float) -> Evaluation:
         in_order = in_example_order(outputs, self._laid_out)

@@ -86,7 +86,7 @@ def test_only_the_seeds_asked_for_count_for_accuracy() -> None:
 def test_the_tables_are_kept_beside_the_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page has a row for each side with the ratio and its spread; what failed and was chosen is kept."""
     monkeypatch.setattr(result, "RESULTS", tmp_path)
-    path = result.keep("peers", outcome())
+    path = result.keep("peers", outcome(), torch.device("cpu"))
     rows = path.with_suffix(".md").read_text().splitlines()
     assert f"| {DEFAULT.name} | 100 | 7.50 (5.00 to 10.00) | 5 | 10 | 0.800 (0.50) | 0.600 (0.50) |" in rows
     content = json.loads(path.read_text())

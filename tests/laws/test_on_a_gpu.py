@@ -23,7 +23,6 @@ from stream.learning.training import train
 from stream.model.backbone import Backbone, load_backbone
 from stream.model.methods import fresh_parameters
 from stream.model.parameters import TaskParameters
-from stream.model.precision import choose_device
 from stream.model.specification import method_named
 from tests.stream.learning.jobs import KeptCheckpoints, Stopped, Watcher, tiny_job, tokens_of
 from tests.tiny_runs import ISOLATED, NAMES, own_digests, run_tasks, span_task, tiny_learner, tiny_task
@@ -36,10 +35,12 @@ NUM_EPOCHS = 4
 
 @pytest.fixture(scope="module", autouse=True)
 def _cuda() -> Iterator[None]:
-    """The device as commands choose it; nothing of it stays for the tests after these."""
-    choose_device("cuda")
+    """What loading a backbone there sets is set back after these tests."""
+    fills, deterministic = torch.utils.deterministic, torch.are_deterministic_algorithms_enabled()
+    filled = fills.fill_uninitialized_memory
     yield
-    torch.use_deterministic_algorithms(False)
+    torch.use_deterministic_algorithms(deterministic)
+    fills.fill_uninitialized_memory = filled
 
 
 @pytest.fixture(scope="module")

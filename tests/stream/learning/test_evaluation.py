@@ -17,6 +17,7 @@ from stream.learning.evaluation import (
     batch_shapes,
     device_model,
     evaluate,
+    evaluation_rows,
     logits_digest,
     make_plan,
     predict,
@@ -45,6 +46,12 @@ def test_shapes(lengths: list[int], rows: int) -> None:
         assert MINIMUM_ROWS <= num <= rows + 1
         assert ordered[end - 1] <= length < ordered[end - 1] + LENGTH_STEP
         assert length % LENGTH_STEP == 0
+
+
+def test_a_gpu_takes_more_rows() -> None:
+    """300 short examples are five batches on a CPU and two on a GPU."""
+    rows = {kind: evaluation_rows(torch.device(kind)) for kind in ("cpu", "cuda")}
+    assert [len(batch_shapes([5] * 300, rows=rows[kind])) for kind in ("cpu", "cuda")] == [5, 2]
 
 
 def test_shapes_in_numbers() -> None:

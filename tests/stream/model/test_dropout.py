@@ -3,7 +3,7 @@ import torch
 from torch import Tensor
 
 from stream.model import dropout
-from stream.model.dropout import NO_DROPOUT, Dropout, MaskPool, StepDropout
+from stream.model.dropout import NO_DROPOUT, Dropout, GeneratorDropout, MaskPool, StepDropout
 from stream.model.encoder import encode
 from tests.stream.tiny import CPU, random_head, tiny_backbone, tiny_tokens
 
@@ -88,6 +88,39 @@ def test_no_dropout_is_the_identity() -> None:
     off: Dropout = NO_DROPOUT
     assert off(x, 0.5) is x
     assert off.mask(SHAPE, 0.5, x) is None
+    assert off.within(0.5) == 0.0
+
+
+def test_masks_of_a_pool_have_to_be_handed_in() -> None:
+    """An operation that draws its own mask would not draw it from the pool."""
+    assert StepDropout({0.1: pool()}, 0).within(0.1) is None
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
+def test_the_generators_dropout_follows_from_its_seed(dtype: torch.dtype) -> None:
+    """The same seed drops the same entries, one site another than the next; the others are scaled up."""
+    dropped, x = GeneratorDropout(), torch.ones(SHAPE, dtype=dtype)
+    found: list[tuple[Tensor, Tensor | None]] = []
+    with torch.random.fork_rng():
+        for _ in range(2):
+            torch.manual_seed(7)
+            found.append((dropped(x, 0.5), dropped.mask(SHAPE, 0.5, x)))
+    (values, drawn), (again, drawn_again) = found
+    assert drawn is not None
+    assert drawn_again is not None
+    assert torch.equal(values, again)
+    assert torch.equal(drawn, drawn_again)
+    assert not torch.equal(values, drawn)
+    assert drawn.dtype is dtype
+    assert set(drawn.unique().tolist()) == set(values.unique().tolist()) == {0.0, 2.0}
+
+
+def test_the_generators_dropout_of_nothing_is_the_identity() -> None:
+    """Where nothing is dropped, nothing is drawn either."""
+    dropped, x = GeneratorDropout(), torch.ones(SHAPE)
+    assert dropped(x, 0.0) is x
+    assert dropped.mask(SHAPE, 0.0, x) is None
+    assert dropped.within(0.25) == 0.25
 
 
 def test_every_site_of_the_encoder_drops() -> None:

@@ -9,6 +9,7 @@ from stream.model import fused
 from stream.model.affine import Linear
 from stream.model.batch import Batch
 from stream.model.fused import attention, feed_forward
+from stream.model.layer import attention_in_one
 from stream.model.packing import Packing, pack
 
 BATCH, LENGTH, HEADS, WIDTH = 5, 4, 2, 3
@@ -69,6 +70,17 @@ def test_attention_is_plain_softmax_attention(pieces: int, lengths: tuple[int, .
     (by_ours,) = torch.autograd.grad(ours, x, outward)
     (by_plain,) = torch.autograd.grad(plain, x, outward)
     torch.testing.assert_close(by_ours, by_plain, rtol=0, atol=1e-12)
+
+
+@with_lengths
+def test_attention_in_one_kernel_is_that_attention(lengths: tuple[int, ...]) -> None:
+    """What a GPU takes gives the tokens of a padded grid the values that they have without padding."""
+    grid = random(BATCH * LENGTH, 3, HEADS, WIDTH)
+    inside = torch.arange(LENGTH) < torch.tensor(lengths).unsqueeze(-1)
+    bias = torch.zeros(BATCH, LENGTH, dtype=grid.dtype).masked_fill_(~inside, torch.finfo(grid.dtype).min)
+    found = attention_in_one(grid, bias, 0.0)[inside.flatten()]
+    expected = plain_attention(grid[inside.flatten()], lengths, None)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
 
 
 @with_lengths

@@ -2,7 +2,12 @@ import pytest
 import torch
 
 from stream.errors import UserError
-from stream.model.precision import choose_device, choose_dtype, cpu_capability
+from stream.model.precision import (
+    choose_device,
+    choose_dtype,
+    cpu_capability,
+    take_deterministic_algorithms,
+)
 
 
 def test_cuda_is_taken_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -11,6 +16,16 @@ def test_cuda_is_taken_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
         assert choose_device("auto").type == expected
         assert choose_device("cpu").type == "cpu"
+
+
+def test_deterministic_algorithms_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Operations have the same bits each time or are refused, and nothing more is filled than before."""
+    fills, taken = torch.utils.deterministic, []
+    monkeypatch.setattr(torch, "use_deterministic_algorithms", taken.append)
+    monkeypatch.setattr(fills, "fill_uninitialized_memory", True)
+    take_deterministic_algorithms()
+    assert taken == [True]
+    assert not fills.fill_uninitialized_memory
 
 
 def test_cuda_that_is_not_there_is_the_users_mistake(monkeypatch: pytest.MonkeyPatch) -> None:

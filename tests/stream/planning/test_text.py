@@ -69,6 +69,13 @@ def test_what_the_summary_says() -> None:
     assert "did other work" not in text
 
 
+def test_a_gpus_probe_says_what_it_leaves_out() -> None:
+    """Only on a GPU are the first steps of a length slower than the others."""
+    on_gpu = replace(MEASURED, device="cuda Some GPU")
+    texts = [" ".join(plain_text([tiny(measured=measured)])) for measured in (MEASURED, on_gpu)]
+    assert ["On a GPU the first steps" in text for text in texts] == [False, True]
+
+
 def test_further_test_splits_are_counted_as_the_paper_counts_them() -> None:
     """GLUE on bert-large at size 64, MNLI with two test splits: 1.15x against 8, or 1.17x against 9."""
     tasks = [
