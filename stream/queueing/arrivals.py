@@ -26,6 +26,10 @@ class Pattern(StrEnum):
     TRACE = "trace"
 
 
+EXAMPLES = {Pattern.EVERY: "every:60", Pattern.POISSON: "poisson:12"}
+"""A form of each pattern that takes a number."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Arrivals:
     """A schedule, without the tasks that follow it."""
@@ -94,8 +98,9 @@ def _positive(text: str, number: str) -> float:
         value = math.nan
     # Below the lower bound the other unit (seconds from a rate, or the reverse) would overflow.
     if not 1e-9 <= value <= 1e12:
+        example = EXAMPLES[Pattern(text.partition(":")[0])]
         raise UserError(
-            f"--arrivals got '{text}'; the number has to be positive (1e-9 to 1e12), as in poisson:12"
+            f"--arrivals got '{text}'; the number has to be positive (1e-9 to 1e12), as in {example}"
         )
     return value
 
