@@ -18,7 +18,13 @@ from stream.recorded_times import Expected, RecordedTimes, recorded_times
 from stream.reports.service_markdown import service_lines
 from stream.reports.service_report import ServiceReport
 from stream.reports.service_write import write_service_reports
-from stream.service_options import DEFAULT_JOBS, DEFAULT_REPLICATIONS, settings_from, study_from
+from stream.service_options import (
+    DEFAULT_JOBS,
+    DEFAULT_REPLICATIONS,
+    FEWEST_JOBS,
+    settings_from,
+    study_from,
+)
 
 EXPECTED_TEXTS = {
     Expected.TOKENS: "the training tokens of all epochs",
@@ -71,7 +77,8 @@ def parser() -> argparse.ArgumentParser:
     stream.add_argument(
         "--replications",
         metavar="N",
-        help=f"independent streams; default: {DEFAULT_REPLICATIONS}, or {DEFAULT_JOBS:,} tasks in all",
+        help=f"independent streams; default: {DEFAULT_REPLICATIONS}, or as many as have {FEWEST_JOBS:,} to "
+        f"{DEFAULT_JOBS:,} tasks in all",
     )
     stream.add_argument("--warm-up", default="0", metavar="N", help="first arrivals that are not counted")
     service = made.add_argument_group("how it is served; several values, separated by commas, are compared")

@@ -17,6 +17,9 @@ MAX_WORKERS = 10_000
 MAX_JOBS = 100_000_000
 MAX_REPLICATIONS = 1_000_000
 DEFAULT_REPLICATIONS = 30
+FEWEST_JOBS = 6_000
+"""So many are simulated for a setting at least, unless asked otherwise: 30 streams of a few arrivals each
+would differ from the rate that they were drawn with by a fifth."""
 DEFAULT_JOBS = 1_000_000
 """So many are simulated for a setting at most, unless asked for: some seconds. One stream of as many has an
 interval by itself (`estimate_from_batches`)."""
@@ -35,7 +38,8 @@ def study_from(options: argparse.Namespace, recorded: tuple[RecordedTask, ...]) 
     repeat = None if options.repeat is None else _whole("--repeat", options.repeat, 1, MAX_JOBS)
     if path and repeat:
         raise UserError("--repeat draws tasks, but a trace names its own; leave --repeat out")
-    default = max(1, min(DEFAULT_REPLICATIONS, DEFAULT_JOBS // (repeat or len(recorded))))
+    num_jobs = repeat or len(recorded)
+    default = max(1, min(max(DEFAULT_REPLICATIONS, FEWEST_JOBS // num_jobs), DEFAULT_JOBS // num_jobs))
     study = Study(
         recorded=recorded,
         num_jobs=repeat,

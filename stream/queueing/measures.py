@@ -103,6 +103,23 @@ def estimate_over(values: list[float]) -> Estimate:
     return Estimate(mean=mean, half_width=spread * float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)))
 
 
+def estimate_over_time(averages: list[float], seconds: list[float]) -> Estimate:
+    """Return the average over the time of all streams together, with Student's interval.
+
+    It is the total over the total time: a short stream counts as little as it lasts. The mean of the streams'
+    own averages would be too large, since a rate in a short stretch between two arrivals is large. The
+    interval is that of a ratio (Cochran 1977, Sampling Techniques, section 6.4).
+
+    Arguments:
+        averages: of independent streams.
+        seconds: how long each was watched; positive in sum.
+    """
+    values, shares = np.array(averages), np.array(seconds) / np.mean(seconds)
+    mean = float(np.average(values, weights=shares))
+    around = estimate_over((shares * (values - mean)).tolist())
+    return Estimate(mean=mean, half_width=around.half_width)
+
+
 def estimate_from_batches(values: Float[np.ndarray, " counted"]) -> Estimate:
     """Return the mean of one long stream with the interval of its batch means; of a short one without."""
     if len(values) < NUM_BATCHES * MIN_BATCH_SIZE:

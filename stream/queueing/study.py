@@ -9,7 +9,14 @@ import numpy as np
 
 from stream.queueing.arrivals import Arrivals, Pattern, drawn_jobs, traced_jobs
 from stream.queueing.jobs import SECONDS_PER_HOUR, Jobs, RecordedTask, Served
-from stream.queueing.measures import Estimate, Measures, estimate_from_batches, estimate_over, measure
+from stream.queueing.measures import (
+    Estimate,
+    Measures,
+    estimate_from_batches,
+    estimate_over,
+    estimate_over_time,
+    measure,
+)
 from stream.queueing.policies import Policy
 from stream.queueing.prediction import Prediction, predicted_wait
 from stream.queueing.simulation import serve
@@ -88,6 +95,17 @@ class Capacity:
         # A load of exactly the workers comes out of a division a rounding error below them.
         return None if self.offered_load is None else self.offered_load >= self.num_workers * (1 - 1e-9)
 
+    @property
+    def steady_arrivals(self) -> int | None:
+        """Arrivals after which it hardly matters that the workers were idle at first; None without an end.
+
+        Four relaxation times of M/M/1, each at most 4 / (1 - load)^2 arrivals long (Morse 1955, Stochastic
+        Properties of Waiting Lines). An order of magnitude, for other services too.
+        """
+        if self.offered_load is None or self.grows:
+            return None
+        return math.ceil(16 / (1 - self.offered_load / self.num_workers) ** 2)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Outcome:
@@ -110,6 +128,12 @@ class Outcome:
     predicted: Prediction | None
     """What queueing theory says of the long run, where it has a formula."""
 
+    @property
+    def is_too_short(self) -> bool:
+        """Whether so few tasks arrive at a rate that what they meet is not the long run's."""
+        needed = self.capacity.steady_arrivals
+        return self.setting.arrivals.has_rate and needed is not None and len(self.first.jobs) < needed
+
 
 def outcome_of(study: Study, setting: Setting) -> Outcome:
     """Simulate a setting, as often as the study says where chance is involved."""
@@ -119,6 +143,7 @@ def outcome_of(study: Study, setting: Setting) -> Outcome:
     # Only the first stream is kept job by job.
     measures += [_measured(study, _serve(study, setting, r), setting) for r in range(1, repeats)]
     waits = np.concatenate([entry.waiting_seconds for entry in measures])
+    windows = [entry.window_seconds for entry in measures]
     capacity = _capacity(study, setting, first.jobs)
     percentiles = np.percentile(waits, PERCENTILES).tolist()
     return Outcome(
@@ -127,12 +152,12 @@ def outcome_of(study: Study, setting: Setting) -> Outcome:
         capacity=capacity,
         num_replications=repeats,
         mean_waiting_seconds=_mean_wait(measures),
-        utilisation=_over([entry.utilisation for entry in measures]),
-        mean_queue_length=_over([entry.mean_queue_length for entry in measures]),
-        throughput_per_hour=_over([entry.throughput_per_hour for entry in measures]),
+        utilisation=_over(windows, [entry.utilisation for entry in measures]),
+        mean_queue_length=_over(windows, [entry.mean_queue_length for entry in measures]),
+        throughput_per_hour=_over(windows, [entry.throughput_per_hour for entry in measures]),
         waiting_percentiles=MappingProxyType(dict(zip(PERCENTILES, percentiles, strict=True))),
         max_waiting_seconds=float(waits.max()),
-        window_seconds=measures[0].window_seconds,
+        window_seconds=windows[0],
         predicted=_prediction(study, setting, capacity),
     )
 
@@ -152,9 +177,9 @@ def _mean_wait(measures: Sequence[Measures]) -> Estimate:
     return estimate_over([float(entry.waiting_seconds.mean()) for entry in measures])
 
 
-def _over(values: Sequence[float | None]) -> Estimate | None:
-    known = [value for value in values if value is not None]
-    return estimate_over(known) if known and len(known) == len(values) else None
+def _over(windows: list[float], averages: Sequence[float | None]) -> Estimate | None:
+    known = [average for average in averages if average is not None]
+    return estimate_over_time(known, windows) if known and len(known) == len(averages) else None
 
 
 def _capacity(study: Study, setting: Setting, jobs: Jobs) -> Capacity:

@@ -29,11 +29,13 @@ def service_lines(report: ServiceReport) -> tuple[str, ...]:
 def service_facts(report: ServiceReport) -> tuple[Fact, ...]:
     """Return what was simulated and what came of it, for the base setting."""
     outcome = report.base
+    short = (Fact(title="Steady state", text=_short_text(outcome)),) if outcome.is_too_short else ()
     return (
         Fact(title="Service time", text=_times_text(report)),
         Fact(title="Arrivals", text=_arrivals_text(report)),
         Fact(title="Service", text=_service_text(report)),
         Fact(title="Load", text=_load_text(outcome)),
+        *short,
         Fact(title="Wait", text=_wait_text(outcome)),
         Fact(title="Utilisation", text=f"{estimated_number(outcome.utilisation)} of the workers' time"),
         Fact(title="Queue", text=f"{estimated_number(outcome.mean_queue_length)} tasks waiting on average"),
@@ -80,6 +82,14 @@ def _load_text(outcome: Outcome) -> str:
     if capacity.grows:
         return f"{load}: the queue grows without bound, as it does from {limit} on"
     return f"{load}: the queue stays bounded; it would grow without bound from {limit} on"
+
+
+def _short_text(outcome: Outcome) -> str:
+    return (
+        f"{count(len(outcome.first.jobs), 'arrival')} in a stream are too few for one, which takes about "
+        f"{outcome.capacity.steady_arrivals:,} at this load: what follows is of so short a stream, whose "
+        "workers are idle at first, not of the long run; --repeat makes it longer"
+    )
 
 
 def _wait_text(outcome: Outcome) -> str:
@@ -147,7 +157,7 @@ def _sweep_table(report: ServiceReport) -> Iterator[str]:
     yield ""
     notes = dict.fromkeys(note for outcome in report.sweep for note in sweep_notes(outcome))
     # Cells of this table are short, and say themselves that they are empty.
-    told = [f"- {note}" for note in notes if "grows" in note or "approximation" in note]
+    told = [f"- {note}" for note in notes if any(word in note for word in ("grows", "few", "approximation"))]
     yield from ([*told, ""] if told else ())
 
 
@@ -207,7 +217,8 @@ DEFINITIONS = (
     Fact(
         title="Utilisation, queue, throughput",
         text="averaged over the time from the first counted arrival to the last one; where the stream ends "
-        "(all at once, a trace) to the end of the last training.",
+        "(all at once, a trace) to the end of the last training. Of several streams it is the time of all "
+        "together.",
     ),
     Fact(
         title="Load",

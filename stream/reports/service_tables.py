@@ -82,6 +82,11 @@ def sweep_notes(outcome: Outcome) -> Iterator[str]:
         yield "no rate: all tasks arrive at one moment"
     if capacity.grows:
         yield "the queue grows without bound: the waits depend on how long the stream is"
+    if outcome.is_too_short:
+        yield (
+            f"{len(outcome.first.jobs):,} arrivals in a stream are too few for a steady state, which takes "
+            f"about {capacity.steady_arrivals:,} at this load"
+        )
     if outcome.utilisation is None:
         yield "utilisation undefined: the stream is watched for no time"
     if outcome.mean_waiting_seconds.half_width is None:

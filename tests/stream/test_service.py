@@ -174,6 +174,17 @@ def test_the_same_options_give_the_same_bytes(call: Callable[..., int], tmp_path
     assert (out / "service.csv").read_bytes() != contents[0]["service.csv"]
 
 
+def test_a_few_arrivals_are_repeated_until_rate_and_throughput_agree(
+    call: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Three arrivals at 10 an hour, in 2,000 streams: the throughput printed is the rate asked for."""
+    assert call("--arrivals", "poisson:10") == 0
+    facts = dict(line.split(": ", 1) for line in capsys.readouterr().out.splitlines())
+    assert facts["Arrivals"].endswith("2,000 independent streams")
+    assert float(facts["Throughput"].split()[0]) == pytest.approx(10.0, rel=0.05)
+    assert "too few" in facts["Steady state"]
+
+
 def test_the_given_rate_is_shown_beside_those_compared(call: Callable[..., int], tmp_path: Path) -> None:
     """With a rate of its own and --rates, service.csv is about the former, the sweep about the latter."""
     assert call("--arrivals", "every:36", "--rates", "200,300") == 0

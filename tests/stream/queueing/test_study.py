@@ -6,7 +6,13 @@ import pytest
 
 from stream.queueing.arrivals import Arrivals, Pattern
 from stream.queueing.jobs import RecordedTask
-from stream.queueing.measures import Estimate, estimate_from_batches, measure
+from stream.queueing.measures import (
+    Estimate,
+    estimate_from_batches,
+    estimate_over,
+    estimate_over_time,
+    measure,
+)
 from stream.queueing.policies import Policy
 from stream.queueing.simulation import serve
 from stream.queueing.study import Capacity, Setting, Study, outcome_of
@@ -152,3 +158,52 @@ def test_batch_means_need_a_long_stream() -> None:
     assert estimate.half_width == pytest.approx(1.96 / np.sqrt(12_345), rel=0.5)
     assert estimate.holds(1.0)
     assert Estimate(mean=1.0).holds(1.0) is None
+
+
+@pytest.mark.parametrize("num_jobs", [2, 6])
+def test_short_streams_together_have_the_rate_and_the_load_asked_for(num_jobs: int) -> None:
+    """At 2 % load a task hardly ever meets another: utilisation is the load, throughput the rate of arrivals.
+
+    The mean of the streams' own rates would be too large: without bound for one gap, by a fourth for five.
+    """
+    study = Study(recorded=(ONE,), num_jobs=num_jobs, num_replications=600)
+    outcome = outcome_of(study, setting(Pattern.POISSON, 5000.0))
+    assert outcome.utilisation is not None
+    assert outcome.throughput_per_hour is not None
+    assert outcome.utilisation.mean == pytest.approx(0.02, rel=0.12)
+    assert outcome.throughput_per_hour.mean == pytest.approx(0.72, rel=0.12)
+
+
+def test_intervals_of_short_streams_hold_the_rate_as_often_as_they_say() -> None:
+    """Of 60 intervals of 95 % for the rate of 6 arrivals at least 52 hold it (fewer: 1 in 100)."""
+    study = Study(recorded=(ONE,), num_jobs=6, num_replications=30)
+    held = [
+        outcome.throughput_per_hour is not None and outcome.throughput_per_hour.holds(0.072)
+        for seed in range(60)
+        for outcome in [outcome_of(replace(study, seed=seed), setting(Pattern.POISSON, 50_000.0))]
+    ]
+    assert held.count(True) >= 52
+
+
+def test_streams_of_one_length_count_alike() -> None:
+    """Where all were watched for one time, the average over time is the mean with Student's interval."""
+    values = [0.1, 0.4, 0.2, 0.7]
+    together, plain = estimate_over_time(values, [30.0] * 4), estimate_over(values)
+    assert together.mean == pytest.approx(plain.mean)
+    assert together.half_width == pytest.approx(plain.half_width)
+    assert estimate_over_time([0.1, 0.4], [30.0, 10.0]).mean == pytest.approx(0.175)
+
+
+@pytest.mark.parametrize(
+    ("load", "num_jobs", "is_short"),
+    [(0.01, 2, True), (0.01, 17, False), (0.7, 100, True), (0.7, 200, False), (1.2, 2, False)],
+)
+def test_few_arrivals_are_no_steady_state(load: float, num_jobs: int, is_short: bool) -> None:
+    """A fuller service needs more arrivals; one whose queue grows has no steady state to come to."""
+    outcome = outcome_of(Study(recorded=(ONE,), num_jobs=num_jobs), setting(Pattern.POISSON, 100.0 / load))
+    assert outcome.is_too_short is is_short
+
+
+def test_a_burst_has_no_steady_state_to_miss() -> None:
+    """A stream without a rate is whole as it is."""
+    assert not outcome_of(Study(recorded=(ONE, ONE)), setting(Pattern.ALL_AT_ONCE)).is_too_short

@@ -10,7 +10,7 @@ from stream.queueing.study import Setting, Study, outcome_of
 from stream.reports.service_figures import MAX_DRAWN_ARRIVALS, queue_figure, sweep_figure
 from stream.reports.service_markdown import service_lines, service_markdown
 from stream.reports.service_report import ServiceReport, time_text
-from stream.reports.service_tables import SERVICE_COLUMNS, SWEEP_COLUMNS
+from stream.reports.service_tables import SERVICE_COLUMNS, SWEEP_COLUMNS, sweep_notes
 from stream.reports.service_write import write_service_reports
 from tests.stream.queueing.made_jobs import RECORDED, TIMES
 
@@ -69,6 +69,17 @@ def test_the_summary_says_when_the_queue_grows() -> None:
     limit = f"{3600 / MEAN:,.4g} arrivals per hour"
     assert f"stays bounded; it would grow without bound from {limit} on" in calm
     assert f"the queue grows without bound, as it does from {limit} on" in full
+
+
+def test_too_few_arrivals_are_said() -> None:
+    """A stream that is too short for a steady state has a line of its own, and a note in the table."""
+    few = report_of(replace(STUDY, num_jobs=20), setting(0.5), setting(0.1))
+    lines = service_lines(few)
+    assert any(line.startswith("Steady state: 20 arrivals in a stream are too few for one") for line in lines)
+    assert "about 64 at this load" in service_markdown(few).split("## Settings compared")[1]
+    assert ["too few" in "; ".join(sweep_notes(outcome)) for outcome in few.sweep] == [True, False]
+    enough = report_of(replace(STUDY, num_jobs=64), setting(0.5))
+    assert not any(line.startswith("Steady state") for line in service_lines(enough))
 
 
 def test_theory_stands_beside_the_simulation() -> None:
