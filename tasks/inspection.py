@@ -15,6 +15,7 @@ import numpy as np
 from tasks.card import TaskCard
 from tasks.errors import DataError
 from tasks.findings import Finding, Level, findings_of, share
+from tasks.labels import misfit_of_f1
 from tasks.lengths import (
     TEXT_LENGTH,
     LengthSummary,
@@ -31,7 +32,7 @@ from tasks.notes import BLANK, count_notes
 from tasks.score_findings import ScoreReport, score_findings, score_report
 from tasks.sources import Availability, DataMode
 from tasks.splits import Examples, SplitSizes
-from tasks.task import DataStatus, TaskKind
+from tasks.task import CLASSIFYING, DataStatus, TaskKind
 from tasks.windows import SPAN_LENGTH, WindowLayout
 
 MAX_TOKENIZED = 20_000
@@ -140,6 +141,7 @@ class Inspector:
             spans=spans,
             scores=score_report(rows.splits) if scored else None,
             findings=(
+                *_misfits(card, len(rows.labels)),
                 *findings_of(rows, encoding=codecs.lookup(card.encoding).name),
                 *score_findings(rows),
                 *(_cut_answers(spans) if spans else _cut(tokens)),
@@ -189,6 +191,12 @@ def _majority_fraction(rows: SplitRows) -> float:
     test = rows.splits["test"].labels
     ((frequent, _),) = Counter(rows.splits["train"].labels).most_common(1)
     return round(sum(label == frequent for label in test) / len(test), 4)
+
+
+def _misfits(card: TaskCard, num_classes: int) -> Iterator[Finding]:
+    misfit = misfit_of_f1(card.name, num_classes, (card.metric, *card.secondary))
+    if card.kind in CLASSIFYING and misfit is not None:
+        yield Finding(code="metric", message=misfit, level=Level.ERROR)
 
 
 def _cut(tokens: TokenReport | None) -> Iterator[Finding]:

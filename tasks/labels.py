@@ -53,6 +53,13 @@ def class_names(card: TaskCard, given: Iterable[Examples]) -> tuple[str, ...]:
     return (*(name for name in names if name != card.positive), card.positive)
 
 
+def misfit_of_f1(name: str, num_classes: int, metrics: Sequence[str]) -> str | None:
+    """Why F1, where it is among the metrics, does not fit a task of so many classes; None where it does."""
+    if "f1" not in metrics or num_classes == 2:
+        return None
+    return f"Task '{name}' has {num_classes} classes, but f1 is about the positive one of two; use macro_f1."
+
+
 def scores(card: TaskCard, values: Sequence[str]) -> list[float]:
     """The scores of a regression task as numbers.
 
@@ -73,5 +80,5 @@ def _score(card: TaskCard, value: str) -> float:
     allowed = "a finite number" if card.score_range is None else f"a number from {low:g} to {high:g}"
     raise DataError(
         f"task '{card.name}': column '{card.label}' holds '{value[:60]}', but a score is {allowed}; "
-        "correct it, or add the value to drop"
+        "correct it or the range, or add the value to drop"
     )

@@ -23,6 +23,7 @@ from stream.model.dropout import NO_DROPOUT, Dropout
 from stream.model.encoder import Encoder, logits, logits_above
 from stream.task_metrics import CLASS_METRICS, SCORE_METRICS
 from tasks import did_you_mean
+from tasks.labels import misfit_of_f1
 from tasks.task import Split, Task, TaskKind
 
 
@@ -198,11 +199,9 @@ def scoring_of(task: Task) -> Scoring:
     Raises:
         UserError: F1 is asked of a task that has not two classes.
     """
-    if "f1" in (task.metric, *task.secondary) and len(task.labels) != 2:
-        raise UserError(
-            f"Task '{task.name}' has {len(task.labels)} classes, but f1 is about the positive one of two; "
-            "use macro_f1."
-        )
+    misfit = misfit_of_f1(task.name, len(task.labels), (task.metric, *task.secondary))
+    if misfit is not None:
+        raise UserError(misfit)
     return Scoring.of(task.kind, task.metric, task.secondary)
 
 

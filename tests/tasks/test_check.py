@@ -2,7 +2,9 @@ import json
 
 import pytest
 
-from tasks import DataMode
+from stream.errors import UserError
+from stream.learning.objectives import scoring_of
+from tasks import DataMode, load_task
 from tasks.__main__ import main
 from tasks.encodings import has_controls, is_misread
 from tasks.findings import FEW_TEST_ROWS, findings_of, normalised
@@ -223,6 +225,23 @@ def test_a_span_task_is_reported_with_its_windows(tmp_path, capsys):
     (task,) = json.loads(capsys.readouterr().out)["tasks"]
     assert task["spans"]["windows"]["max_length"] == 16
     assert task["class_counts"] is None
+
+
+@pytest.mark.parametrize("key", ['metric = "f1"', 'secondary = ["f1"]'])
+@pytest.mark.parametrize("num_classes", [2, 3])
+def test_f1_of_three_classes_is_an_error(capsys, make_card, offline, key, num_classes):
+    """What a run would refuse in the middle of its stream is refused here, in the same words."""
+    card = make_card(csv_of([(f"text {number}", "xyz"[number % num_classes]) for number in range(60)]), key)
+    code = main(["check", str(card.folder / "mine.toml"), "--json"], network=offline)
+    (task,) = json.loads(capsys.readouterr().out)["tasks"]
+    errors = [finding["message"] for finding in task["findings"] if finding["level"] == "error"]
+    if num_classes == 2:
+        assert (code, errors) == (0, [])
+        return
+    with pytest.raises(UserError) as refused:
+        scoring_of(load_task(card))
+    assert (code, errors) == (2, [str(refused.value)])
+    assert len(task["class_counts"]) == 3
 
 
 REGRESSION = ('kind = "regression"', "range = [0, 5]", 'metric = "spearman"')
