@@ -47,11 +47,11 @@ MAX_KNOWN = 60
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """'did you mean X?' where a known name is close, otherwise a list of known names."""
+    """'did you mean X?' where a known name is close, otherwise a list of known names; a sentence's end."""
     names = list(known)
     more = f" and {len(names) - MAX_KNOWN} more" if len(names) > MAX_KNOWN else ""
     folded = {candidate.casefold(): candidate for candidate in names}
     close = get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
     if close:
         return f"did you mean '{folded[close[0]]}'?"
-    return f"known: {', '.join(names[:MAX_KNOWN])}{more}"
+    return f"known: {', '.join(names[:MAX_KNOWN])}{more}."

@@ -54,6 +54,10 @@ def test_a_suite_of_ones_own_is_shown(capsys, make_card, offline):
     ("arguments", "sentence"),
     [
         (["aditional17"], "unknown suite 'aditional17'; did you mean 'additional17'"),
+        (
+            ["xyz"],
+            "unknown suite 'xyz'; known: additional17, glue, glue-labelled, squad, simulated:COUNT. A suite",
+        ),
         (["nowhere.toml"], "the suite file nowhere.toml does not exist"),
         (["additional17", "--data-home", "/nowhere"], "the data home is /nowhere, which is not a folder"),
         (["additional17", "--data", "real"], "task '20-newsgroups' has no data"),

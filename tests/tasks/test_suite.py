@@ -14,6 +14,7 @@ from tasks import (
     shipped_suites,
     suite_parts,
 )
+from tasks.errors import did_you_mean
 from tasks.suite import SHIPPED
 
 NAMES = [
@@ -208,6 +209,13 @@ def test_an_unknown_task_is_answered_with_the_nearest(names, sentence):
     """A wrong name is answered with the name that was meant, or with all."""
     with pytest.raises(SuiteError, match=sentence):
         open_suite("additional17").select(names)
+
+
+def test_known_names_end_as_a_sentence():
+    """A further sentence may follow, whether one name is close or several are listed."""
+    assert did_you_mean("on", ["one", "two"]) == "did you mean 'one'?"
+    assert did_you_mean("xyz", ["one", "two"]) == "known: one, two."
+    assert did_you_mean("xyz", map(str, range(62))).endswith("59 and 2 more.")
 
 
 def test_an_unknown_suite_is_answered_with_the_nearest():
