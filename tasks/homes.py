@@ -40,8 +40,17 @@ def cache_folder() -> Path:
     )
 
 
+def plain_path(path: Path) -> Path:
+    """The path without `..`, unless a symbolic link on the way makes that another file."""
+    short = Path(os.path.normpath(path))
+    try:
+        return short if os.path.realpath(short) == os.path.realpath(path) else path
+    except ValueError:  # a name no file can have
+        return path
+
+
 def _existing(value: str | Path, *, origin: str) -> Path:
-    path = Path(value).expanduser()
+    path = plain_path(Path(value).expanduser())
     if not path.is_dir():
         raise DataError(
             f"{origin} is {path}, which is not a folder; name the folder that holds the data files"

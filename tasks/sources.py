@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from tasks.card import TaskCard
 from tasks.errors import DataError
-from tasks.homes import HOME_VARIABLE, cache_folder, resolve_home
+from tasks.homes import HOME_VARIABLE, cache_folder, plain_path, resolve_home
 from tasks.network import Network, file_sha256
 from tasks.task import DataStatus
 
@@ -146,13 +146,15 @@ def _folders(card: TaskCard, home: Path | None) -> tuple[Path, ...]:
 def _look_up(card: TaskCard, name: str, home: Path | None) -> Path | None:
     # os.path answers False or unchanged where pathlib raises: names too long, users that do not exist
     candidates = (folder / os.path.expanduser(name) for folder in _folders(card, home))
-    return next((path for path in candidates if os.path.isfile(path)), None)
+    return next((plain_path(path) for path in candidates if os.path.isfile(path)), None)
 
 
 def _missing(card: TaskCard, name: str, home: Path | None) -> str:
     folders = _folders(card, home)
     if card.folder is not None:
-        return f"the file {folders[0] / name} does not exist (paths are relative to the suite file)"
+        return (
+            f"the file {plain_path(folders[0] / name)} does not exist (paths are relative to the suite file)"
+        )
     return f"the file is not in {folders[0]} or {folders[1]}" if folders else "no data home is given"
 
 

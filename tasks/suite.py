@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tasks.card import TaskCard
 from tasks.errors import SuiteError, did_you_mean
+from tasks.homes import plain_path
 from tasks.simulated_suite import is_short_form, read_short_form, simulated_cards, stream_title
 from tasks.suite_file import read_suite_file
 
@@ -98,7 +99,9 @@ def _open_part(name_or_path: str) -> Suite:
     path = Path(_expanded(name_or_path))
     if path.suffix == ".toml":
         # the file of a shipped suite names files of the data home, like the suite's name
-        return _read_suite(path, shipped=os.path.realpath(path.parent) == os.path.realpath(SHIPPED))
+        return _read_suite(
+            plain_path(path), shipped=os.path.realpath(path.parent) == os.path.realpath(SHIPPED)
+        )
     raise SuiteError(
         f"unknown suite '{name_or_path}'; {did_you_mean(name_or_path, (*shipped_suites(), SIMULATED))} "
         "A suite of one's own is given as a path that ends in .toml"

@@ -10,11 +10,13 @@ from tasks import (
     DataStatus,
     Network,
     Origin,
+    SuiteError,
     availability,
     default_home,
     open_suite,
     resolve_home,
 )
+from tasks.homes import plain_path
 
 CONTENT = b"text,label\na,x\n"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -173,3 +175,35 @@ def test_a_test_file_that_is_not_the_pinned_one_is_noted_too(shipped, tmp_path, 
     found = [availability(card, tmp_path, DataMode.REAL, network=offline).notes for card in (pinned, other)]
     assert found[0] == ()
     assert [note.partition(" (")[0] for note in found[1]] == ["dev.csv is not the pinned copy"]
+
+
+def test_a_file_beside_the_suites_folder_is_shown_without_detour(tmp_path):
+    """`..` in a suite file is resolved, where the file is found and where it is missed."""
+    (tmp_path / "suites").mkdir()
+    (tmp_path / "suites" / "mine.toml").write_text(
+        '[[task]]\nname = "one"\ntrain = "../rows.csv"\ntext = "text"\nlabel = "label"\n'
+    )
+    (card,) = open_suite(str(tmp_path / "suites" / "mine.toml")).cards
+    with pytest.raises(DataError, match=f"the file {tmp_path}/rows.csv does not exist"):
+        availability(card, None, DataMode.AUTO)
+    (tmp_path / "rows.csv").write_bytes(CONTENT)
+    found = availability(card, None, DataMode.AUTO)
+    assert str(found.paths["train"]) == str(tmp_path / "rows.csv")
+
+
+def test_suite_files_and_data_homes_are_shown_without_detour(tmp_path):
+    """What does not exist is named by the short path."""
+    with pytest.raises(SuiteError, match=f"the suite file {tmp_path}/gone.toml does not exist"):
+        open_suite(f"{tmp_path}/suites/../gone.toml")
+    with pytest.raises(DataError, match=f"the data home is {tmp_path}/gone, which is not a folder"):
+        resolve_home(f"{tmp_path}/suites/../gone")
+
+
+def test_a_symbolic_link_is_not_cut_out_of_a_path(tmp_path):
+    """Behind a link `..` is the parent of where it leads, so such a path stays; so does one of a NUL byte."""
+    (tmp_path / "far" / "inner").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "far" / "inner")
+    through = tmp_path / "link" / ".." / "rows.csv"
+    assert plain_path(through) == through
+    assert plain_path(tmp_path / "far" / ".." / "rows.csv") == tmp_path / "rows.csv"
+    assert plain_path(Path("a/../\0")) == Path("a/../\0")
