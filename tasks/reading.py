@@ -7,14 +7,17 @@ from typing import Any
 
 from tasks.card import FileFormat, TaskCard, Undecodable
 from tasks.errors import DataError, DownloadError, TaskError, did_you_mean
+from tasks.sheets import numbered_rows
 from tasks.splits import Examples
 from tasks.squad import read_squad
-from tasks.tables import datasets_library, file_table, hub_table, table_cache
+from tasks.tables import SEPARATORS, datasets_library, file_table, hub_table, table_cache
 from tasks.text_column import TextColumn
 
 TEXT_FORMATS = (FileFormat.CSV, FileFormat.TSV, FileFormat.JSONL)
 NO_ROWS = "corresponds to no data"
 """Part of the sentence with which `datasets` answers a file of a header only."""
+SURPLUS = " fields in line "
+"""Part of pandas' answer to a row of too many cells, with a wrong line where cells hold line ends."""
 
 
 def read_file(card: TaskCard, path: Path) -> Examples:
@@ -131,6 +134,9 @@ def _diagnosis(card: TaskCard, path: Path, error: Exception, *, where: str) -> D
             'state the right encoding, such as encoding = "latin-1", or, where several are mixed, '
             'undecodable = "replace"'
         )
+    surplus = _surplus_cells(card, path) if SURPLUS in str(chain[-1]) else None
+    if surplus is not None:
+        return DataError(f"{where} cannot be read: {surplus}; correct them, separator or quoting")
     return DataError(
         f"{where} cannot be read as {card.format} ({_last_line(chain[-1])}); correct the file or format"
     )
@@ -147,6 +153,23 @@ def _chain(error: BaseException) -> list[BaseException]:
 def _last_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     return lines[-1] if lines else type(error).__name__
+
+
+def _surplus_cells(card: TaskCard, path: Path) -> str | None:
+    """How many lines of a CSV or TSV file have too many cells, and the first of them; None where none has."""
+    encoding = "utf-8-sig" if card.encoding == "utf-8" else card.encoding
+    errors = "replace" if card.undecodable is Undecodable.REPLACE else "strict"
+    with path.open(encoding=encoding, errors=errors, newline="") as file:
+        rows = numbered_rows(file, separator=card.separator or SEPARATORS[card.format], quoting=card.quoting)
+        sizes = [(line, len(row)) for line, row in rows]
+    expected = len(card.columns) if card.columns else sizes[0][1]
+    long = [(line, found) for line, found in sizes if found > expected]
+    if not long:
+        return None
+    return (
+        f"{len(long):,} of {len(sizes):,} lines have more cells than there are columns ({expected}), "
+        f"the first is line {long[0][0]} with {long[0][1]}"
+    )
 
 
 def _undecodable_line(path: Path, encoding: str) -> int | None:

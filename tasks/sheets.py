@@ -2,8 +2,8 @@
 
 - Separator and quoting: of comma, semicolon, TAB and bar, each with and without quoted fields, the pair under
   which most rows have the same number of columns; quoted fields are preferred unless they swallow line ends.
-- Header: the first row, unless it holds a number, an empty cell (but the first), a cell twice, a sentence of
-  more than 80 characters, or a word that comes again in its column.
+- Header: the first row, unless it holds a number, an empty cell (but the first), a sentence of more than 80
+  characters, or a word that comes again in its column. Its names must differ.
 """
 
 import csv
@@ -11,7 +11,7 @@ import io
 import json
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,21 @@ UTF_8 = EncodingGuess(encoding="utf-8")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class OddRows:
+    """Rows of a table that have another number of cells than most."""
+
+    num_odd: int
+    num_rows: int
+    """Rows looked at, a header among them."""
+    num_cells: int
+    """Of most rows."""
+    first_line: int
+    """1-based line on which the first of them begins."""
+    first_cells: int
+    """Its number of cells."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Sheet:
     """What the beginning of a data file looks like."""
 
@@ -42,6 +57,8 @@ class Sheet:
     separator: str | None = None
     quoting: Quoting = Quoting.STANDARD
     has_header: bool = True
+    odd_rows: OddRows | None = None
+    """Rows that are left out of `columns`; None where there are none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +68,8 @@ class _Reading:
     separator: str
     quoting: Quoting
     rows: list[list[str]]
+    lines: list[int]
+    """1-based line on which each row begins."""
     num_columns: int
     """Of most rows."""
     regularity: float
@@ -90,20 +109,44 @@ def _table_sheet(path: Path, text: str, guess: EncodingGuess, *, is_whole: bool)
         )
     rows = [row for row in best.rows if len(row) == best.num_columns]
     has_header = _is_header(rows)
+    if has_header:
+        _check_names(path, rows[0])
     names = rows[0] if has_header else [f"column{number}" for number in range(1, best.num_columns + 1)]
     body = rows[has_header:]
     if not body:
         raise DataError(f"{path} has a header and no rows; it needs rows with a text and a label")
-    once = {name for name, count in Counter(names).items() if count == 1 and name.strip()}
     return Sheet(
         path=path,
         format=FileFormat.TSV if best.separator == "\t" else FileFormat.CSV,
-        columns={name: [row[at] for row in body] for at, name in enumerate(names) if name in once},
+        columns={name: [row[at] for row in body] for at, name in enumerate(names) if name.strip()},
         num_rows=len(body),
         encoding=guess,
         separator=None if best.separator in ",\t" else best.separator,
         quoting=best.quoting,
         has_header=has_header,
+        odd_rows=_odd_rows(best),
+    )
+
+
+def _check_names(path: Path, names: Sequence[str]) -> None:
+    ((name, count),) = Counter(names).most_common(1)
+    if count > 1:
+        raise DataError(
+            f"{count} columns of {path} are named '{name}' in its first row; give each a name of its own"
+        )
+
+
+def _odd_rows(reading: _Reading) -> OddRows | None:
+    numbered = zip(reading.lines, reading.rows, strict=True)
+    odd = [(line, len(row)) for line, row in numbered if len(row) != reading.num_columns]
+    if not odd:
+        return None
+    return OddRows(
+        num_odd=len(odd),
+        num_rows=len(reading.rows),
+        num_cells=reading.num_columns,
+        first_line=odd[0][0],
+        first_cells=odd[0][1],
     )
 
 
@@ -136,29 +179,40 @@ def _quotes_fit(text: str, separator: str, *, is_whole: bool) -> bool:
 
 
 def _reading(text: str, separator: str, quoting: Quoting, *, is_whole: bool) -> _Reading:
-    csv.field_size_limit(sys.maxsize)  # the default is shorter than the longest real texts
-    lines = io.StringIO(text, newline="")
-    if quoting is Quoting.NONE:
-        reader = csv.reader(lines, delimiter=separator, quoting=csv.QUOTE_NONE)
-    else:
-        reader = csv.reader(lines, delimiter=separator)
-    rows = [row for row in reader if row]
-    rows = (rows if is_whole else rows[:-1])[: SAMPLE_ROWS + 1]
+    numbered = list(numbered_rows(io.StringIO(text, newline=""), separator=separator, quoting=quoting))
+    numbered = (numbered if is_whole else numbered[:-1])[: SAMPLE_ROWS + 1]
+    rows = [row for _, row in numbered]
     ((num_columns, num_rows),) = Counter(map(len, rows)).most_common(1) or [(0, 0)]
     return _Reading(
         separator=separator,
         quoting=quoting,
         rows=rows,
+        lines=[line for line, _ in numbered],
         num_columns=num_columns,
         regularity=num_rows / len(rows) if num_columns >= 2 else 0.0,
     )
+
+
+def numbered_rows(
+    lines: Iterable[str], *, separator: str, quoting: Quoting
+) -> Iterator[tuple[int, list[str]]]:
+    """Every row that is not empty, with the 1-based line on which it begins."""
+    csv.field_size_limit(sys.maxsize)  # the default is shorter than the longest real texts
+    if quoting is Quoting.NONE:
+        reader = csv.reader(lines, delimiter=separator, quoting=csv.QUOTE_NONE)
+    else:
+        reader = csv.reader(lines, delimiter=separator)
+    line = 1
+    for row in reader:
+        if row:
+            yield line, row
+        line = reader.line_num + 1
 
 
 def _is_header(rows: Sequence[Sequence[str]]) -> bool:
     first = rows[0]
     return (
         all(cell.strip() for cell in first[1:])
-        and len(set(first)) == len(first)
         and not any(is_number(cell) or (len(cell) > MAX_HEADER_CHARS and " " in cell) for cell in first)
         and not any(cell and any(row[at] == cell for row in rows[1:]) for at, cell in enumerate(first))
     )

@@ -146,8 +146,26 @@ def test_folders_are_labels(make_card, top):
             [],
             "is not utf-8 text .line 3.; state the right enc",
         ),
-        ("text,label\nhello, world,x\n", [], "Expected 2 fields in line 2, saw 3"),
-        ("text,label\na,x\nhello, world,x\n", [], "Expected 2 fields in line 3, saw 3"),
+        (
+            "text,label\nhello, world,x\n",
+            [],
+            r"1 of 2 lines have more cells than there are columns \(2\), the first is line 2 with 3; correct",
+        ),
+        (
+            'text,label\n"a\n\nb",x\n\nhello, the world,x\na, b, c,y\n',
+            [],
+            r"2 of 4 lines have more cells .* the first is line 6 with 3",
+        ),
+        (
+            "a,x\nb,y\nc, d, e,x\n".encode("utf-16"),
+            ['columns = ["text", "label"]', 'encoding = "utf-16"'],
+            r"1 of 3 lines have more cells than there are columns \(2\), the first is line 3 with 4",
+        ),
+        (
+            "\ufefftext;label\na;x\nb;y;z\n",
+            ['separator = ";"', 'undecodable = "replace"'],
+            r"columns \(2\), the first is line 3 with 3",
+        ),
         ('text,label\n"a,x\n', [], "cannot be read as csv .*EOF inside string"),
         ("a,b,c\n", ['columns = ["text", "label"]'], "3 fields in its first row, but the card names 2"),
         ("\n", ['format = "jsonl"'], "has no rows|cannot be read as jsonl"),
