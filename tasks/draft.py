@@ -7,13 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tasks.card import FileFormat, Quoting, Undecodable
-from tasks.columns import ColumnChoice, choose_columns
+from tasks.columns import ColumnChoice, choose_columns, long_texts, score_range
 from tasks.errors import DataError
+from tasks.findings import share
 from tasks.folder import TaskFiles
 from tasks.sheets import Sheet, read_sheet
+from tasks.task import TaskKind
 
 MAX_NAMES = 5
 """Classes and columns named in one line."""
+SCORE_METRIC = "spearman"
+"""Main metric of a drafted regression, as of GLUE's."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,30 +41,33 @@ def draft_of(task: TaskFiles) -> Draft:
     choice = choose_columns(sheet)
     if not sheet.has_header:
         sheet, choice = _named(sheet, choice)
+    odd = list(_odd_row_hints(sheet))
     left_out: list[str] = []
     files = {"train": task.files["train"]}
     for split, path in task.files.items():
         if split == "train":
             continue
         try:
-            sheet = _beside(sheet, read_sheet(path), choice)
-            files[split] = path
+            other = _beside(sheet, read_sheet(path), choice)
         except DataError as error:
             left_out.append(f"{path.name} is left out, and a {split} split cut off: {error}")
-    hints = (*_hints(sheet, choice), *left_out)
+            continue
+        sheet, choice = _read_alike(sheet, other), _wide_enough(choice, other)
+        odd += _odd_row_hints(other)
+        files[split] = path
+    hints = (*_hints(sheet, choice), *odd, *left_out)
     return Draft(task=TaskFiles(name=task.name, files=files), sheet=sheet, choice=choice, hints=hints)
 
 
 def _named(sheet: Sheet, choice: ColumnChoice) -> tuple[Sheet, ColumnChoice]:
     """Names that say something for the columns of a file without a header."""
-    texts = ("text",) if len(choice.text) == 1 else ("text1", "text2")
-    names = {**dict(zip(choice.text, texts, strict=True)), choice.label: "label"}
+    names = {choice.text[0]: "text", choice.label: "label"}  # without a header there are no pairs
     columns = {names.get(name, name): values for name, values in sheet.columns.items()}
-    return replace(sheet, columns=columns), replace(choice, text=texts, label="label")
+    return replace(sheet, columns=columns), replace(choice, text=("text",), label="label")
 
 
 def _beside(train: Sheet, other: Sheet, choice: ColumnChoice) -> Sheet:
-    """The training sheet, with what the other file needs to be read in the same way.
+    """The other file's sheet, with the training file's names where neither has a header.
 
     Raises:
         DataError: The other file does not go with the training file.
@@ -74,20 +81,54 @@ def _beside(train: Sheet, other: Sheet, choice: ColumnChoice) -> Sheet:
         raise DataError(f"it is {other.format}, the training file {train.format}, or their separators differ")
     if not any(value.strip() for value in other.columns[choice.label]):
         raise DataError(f"its column '{choice.label}' is blank")
+    if choice.score_range is not None and score_range(other.columns[choice.label]) is None:
+        raise DataError(f"its column '{choice.label}' holds values that are no numbers")
+    return other
+
+
+def _read_alike(train: Sheet, other: Sheet) -> Sheet:
+    """The training sheet, with what the other file needs to be read in the same way."""
     return replace(train, quoting=Quoting.NONE) if other.quoting is Quoting.NONE else train
 
 
+def _wide_enough(choice: ColumnChoice, other: Sheet) -> ColumnChoice:
+    """The choice with the range of both files' scores, where there are scores."""
+    seen = score_range(other.columns[choice.label])
+    if choice.score_range is None or seen is None:
+        return choice
+    low, high = choice.score_range
+    return replace(choice, score_range=(min(low, seen[0]), max(high, seen[1])))
+
+
 def _hints(sheet: Sheet, choice: ColumnChoice) -> Iterator[str]:
+    if choice.score_range is not None:
+        yield (
+            f"'{choice.label}' holds numbers with fractions, so this is a regression; range = "
+            f"{range_text(choice.score_range)} is what was seen: widen it if scores can lie outside"
+        )
     if choice.others:
         yield f"the label could also be {listed(choice.others)}"
     if not sheet.has_header:
         yield f"there seems to be no header, so its columns got names: {listed(tuple(sheet.columns))}"
+        further = [name for name in long_texts(sheet) if name not in (*choice.text, choice.label)]
+        if further:
+            yield f"long texts stand in {listed(further)} too; for a pair, text names both"
     if sheet.quoting is Quoting.NONE:
         yield "quotation marks are taken for characters"
     if sheet.encoding.reason:
         yield f"encoding {sheet.encoding.encoding}: {sheet.encoding.reason}"
     if choice.has_blank_labels:
         yield "rows without a label are dropped"
+
+
+def _odd_row_hints(sheet: Sheet) -> Iterator[str]:
+    odd = sheet.odd_rows
+    if odd is not None:
+        yield (
+            f"{sheet.path.name}: {share(odd.num_odd, odd.num_rows, 'lines looked at')} have another number "
+            f"of cells than {odd.num_cells}, the first is line {odd.first_line} with {odd.first_cells}; "
+            "correct them"
+        )
 
 
 def suite_text(drafts: Sequence[Draft], *, name: str, data: Path, out: Path) -> str:
@@ -134,6 +175,10 @@ def _task_lines(draft: Draft, *, folder: Path) -> Iterator[str]:
     )
     if choice.has_blank_labels:
         yield 'drop = [""]'
+    if choice.score_range is not None:
+        yield f"kind = {quoted(TaskKind.REGRESSION)}"
+        yield f"range = {range_text(choice.score_range)}  # what was seen"
+        yield f"metric = {quoted(SCORE_METRIC)}  # or: pearson"
 
 
 def _relative(path: Path, folder: Path) -> str:
@@ -147,6 +192,11 @@ def _relative(path: Path, folder: Path) -> str:
 def quoted(text: str) -> str:
     """A TOML string; JSON's escapes are TOML's, but for DEL."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def range_text(bounds: tuple[float, float]) -> str:
+    """A TOML array of the two numbers, exact; whole ones without a point."""
+    return f"[{', '.join(repr(bound).removesuffix('.0') for bound in bounds)}]"
 
 
 def _comment(value: object) -> str:

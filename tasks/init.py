@@ -14,6 +14,7 @@ from tasks.draft import MAX_NAMES, Draft, draft_of, listed, suite_text
 from tasks.errors import DataError, TaskError
 from tasks.findings import count_of, shortened
 from tasks.folder import FolderContents, task_files, task_name
+from tasks.homes import plain_path
 from tasks.suite_file import read_suite_file
 
 
@@ -36,10 +37,9 @@ def init(arguments: Sequence[str]) -> int:
         TaskError: The data cannot be used, or the suite file exists or cannot be written.
     """
     options = init_parser().parse_args(arguments)
-    data = options.data
-    out = options.out or Path(
-        f"{task_name(data.resolve().stem if data.is_file() else data.resolve().name)}.toml"
-    )
+    data = plain_path(options.data)
+    stem = data.resolve().stem if data.is_file() else data.resolve().name
+    out = plain_path(options.out or Path(f"{task_name(stem)}.toml"))
     if out.suffix != ".toml":
         raise TaskError(f"--out is {out}; a suite file's name ends in .toml")
     if out.exists():
@@ -71,14 +71,13 @@ def summary_lines(drafts: Sequence[Draft], left_out: Sequence[str], *, out: Path
     """What was written, what to look at, and the next two commands."""
     lines = [f"{out}: {count_of(len(drafts), 'task')}"]
     for draft in drafts:
-        choice, classes = draft.choice, draft.choice.classes
+        choice = draft.choice
         lines += [
             "",
             draft.task.name,
             f"  files   {', '.join(f'{split} {path.name}' for split, path in draft.task.files.items())}",
             f"  text    {' and '.join(choice.text)}, such as {_example(draft)}",
-            f"  label   {choice.label}: {len(classes)} values in the first {draft.sheet.num_rows:,} rows, "
-            f"{listed(classes)}",
+            f"  label   {choice.label}: {_values(draft)}",
             *(f"  check:  {hint}" for hint in draft.hints),
         ]
     if left_out:
@@ -91,6 +90,15 @@ def summary_lines(drafts: Sequence[Draft], left_out: Sequence[str], *, out: Path
         f"  python -m tasks check {shown}",
         f"  python -m stream.run --suite {shown}",
     ]
+
+
+def _values(draft: Draft) -> str:
+    """What the label column holds in the rows looked at."""
+    choice, rows = draft.choice, f"the first {draft.sheet.num_rows:,} rows"
+    if choice.score_range is not None:
+        low, high = choice.score_range
+        return f"scores from {low:g} to {high:g} in {rows}"
+    return f"{len(choice.classes)} values in {rows}, {listed(choice.classes)}"
 
 
 def _example(draft: Draft) -> str:

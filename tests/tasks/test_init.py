@@ -7,6 +7,7 @@ from tasks.__main__ import main
 from tasks.columns import choose_columns
 from tasks.folder import task_files, task_name
 from tasks.sheets import read_sheet
+from tasks.task import TaskKind
 
 ROWS = [(f"a text, number {number}", "xyz"[number % 3]) for number in range(30)]
 
@@ -157,11 +158,12 @@ def test_several_files_become_several_tasks(tmp_path, capsys):
     [
         (("id", "tweet", "_golden", "sentiment", "z"), "{n},words {n},{b},{c},{b}", ("tweet",), "sentiment"),
         (("premise", "hypothesis", "gold"), "p {n},h {n},{c}", ("premise", "hypothesis"), "gold"),
-        (("#1 A", "#2 A", "q"), "a sentence longer than {n},another sentence {n},{c}", ("#1 A", "#2 A"), "q"),
+        (("#1 A", "#2 A", "q"), "a sentence such as {n},a sentence such as {n},{c}", ("#1 A", "#2 A"), "q"),
         (("short", "long", "kind"), "s {n},some more words {n},{c}", ("long",), "kind"),
         (("text", "score", "few"), "words {n},{n}.5,{b}", ("text",), "few"),
         (("text", "the topic", "few"), "words {n},{c},{b}", ("text",), "the topic"),
         (("few", "text", "more", "id"), "{b},words {n},{c},{n}", ("text",), "few"),
+        (("part1", "part2", "q"), "a sentence longer than {n},{b},{c}", ("part1",), "q"),
     ],
 )  # fmt: skip
 def test_columns_are_chosen_by_the_stated_rules(tmp_path, header, row, text, label):
@@ -179,6 +181,11 @@ def test_columns_are_chosen_by_the_stated_rules(tmp_path, header, row, text, lab
         ("a.csv", b"text,label\n", "a.csv has a header and no rows"),
         ("a.csv", b"\x89PNG\0\0", "a.csv holds NUL bytes, so it is not text"),
         ("a.csv", b"one\ntwo\n", "a.csv is no table"),
+        (
+            "a.csv",
+            b"text,text,label\na,b,x\nc,d,y\ne,f,x\ng,h,y\n",
+            "2 columns of a.csv are named 'text' in its first row; give each a name of its own",
+        ),
         (
             "a.csv",
             b"text,id\na,1\nb,2\nc,3\nd,4\n",
@@ -223,6 +230,113 @@ def test_files_without_headers_get_names_and_go_together(tmp_path):
     card = drafted(tmp_path / "data")
     assert (card.columns, card.text, card.label) == (("column1", "label", "text"), ("text",), "label")
     assert len(load_task(card).test) == 30
+
+
+@pytest.mark.parametrize(
+    ("row", "text", "columns"),
+    [
+        ("a sentence longer than {n},{c}", "text", ("text", "label")),
+        ("a sentence longer than {n},{b},{c}", "text", ("text", "column2", "label")),
+        ("a sentence longer than {n},another sentence of {n},{c}", "text", ("text", "column2", "label")),
+    ],
+)
+def test_made_up_names_are_no_pair(tmp_path, capsys, row, text, columns):
+    """Columns without a header are called column1 and column2; a second text among them is a remark."""
+    lines = [row.format(n=number, c="xyz"[number % 3], b="pq"[number % 2]) for number in range(30)]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    card = drafted(tmp_path / "a.csv")
+    assert (card.text, card.label, card.columns) == ((text,), "label", columns)
+    assert ("long texts stand in column2 too" in capsys.readouterr().out) == ("another" in row)
+
+
+def test_lines_with_another_number_of_cells_are_counted(tmp_path, capsys):
+    """How many there are and the first of them, by the line of the file, of every file of a task."""
+    (tmp_path / "data").mkdir()
+    clean = table().splitlines(keepends=True)
+    (tmp_path / "data" / "train.csv").write_text(
+        "".join([*clean[:5], '"two\nlines",x\n', "a,b,c\n", *clean[5:]])
+    )
+    (tmp_path / "data" / "test.csv").write_text("".join([*clean[:3], "one\n", "a,b,c\n", *clean[3:]]))
+    drafted(tmp_path / "data")
+    shown = capsys.readouterr().out
+    assert (
+        "train.csv: 1 of 33 lines looked at (3.0 %) have another number of cells than 2, the first is line 8 "
+        "with 3; correct them"
+    ) in shown
+    assert (
+        "test.csv: 2 of 33 lines looked at (6.1 %) have another number of cells than 2, the first is line 4 w"
+        in shown
+    )
+
+
+SCORED = [(text, str(1 + number % 7 / 2)) for number, (text, _) in enumerate(ROWS)]
+
+
+def test_numbers_with_fractions_become_a_regression(tmp_path, capsys):
+    """The range is that of all the task's files, and said to be what was seen; the task loads."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "train.csv").write_text(
+        table([*SCORED, ("unjudged", "")], header=("message", "stars"))
+    )
+    (tmp_path / "data" / "test.csv").write_text(
+        table([("a", "4.75"), ("b", "0")], header=("message", "stars"))
+    )
+    card = drafted(tmp_path / "data")
+    assert (card.kind, card.metric, card.text, card.label) == (
+        TaskKind.REGRESSION,
+        "spearman",
+        ("message",),
+        "stars",
+    )
+    assert (card.score_range, card.drop) == ((0.0, 4.75), ("",))
+    assert len(load_task(card).test) == 2
+    shown = capsys.readouterr().out
+    assert "label   stars: scores from 0 to 4.75 in the first 31 rows" in shown
+    assert "range = [0, 4.75] is what was seen: widen it if scores can lie outside" in shown
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "label"),
+    [
+        (("text", "value"), "words {n},{x}", "value"),
+        (("text", "x", "y"), "words {n},{x},{y}", "y"),
+        (("text", "similarity", "y"), "words {n},{x},{y}", "similarity"),
+        (("text", "my rating", "y"), "words {n},{x},{y}", "my rating"),
+    ],
+)
+def test_the_column_of_scores_is_chosen_by_name_then_place(tmp_path, header, row, label):
+    """Scores without bounds keep every digit, so that no row lies outside the range written."""
+    scores = [(-1) ** number * 1234.56789012345 * number for number in range(30)]
+    lines = [row.format(n=number, x=repr(score), y=number / 4) for number, score in enumerate(scores)]
+    (tmp_path / "a.csv").write_text("\n".join([",".join(header), *lines]))
+    card = drafted(tmp_path / "a.csv")
+    assert (card.kind, card.label) == (TaskKind.REGRESSION, label)
+    assert len(load_task(card).train) == 24
+
+
+@pytest.mark.parametrize("odd", ["nan", "inf"])
+def test_what_is_not_finite_is_no_score(tmp_path, capsys, odd):
+    """A column of numbers but one is no column of scores, and a test file with such a one is left out."""
+    (tmp_path / "a.csv").write_text(table([*SCORED, ("more", odd)], header=("message", "stars")))
+    assert main(["init", "a.csv"]) == 2
+    assert "that could be a label beside the text 'message'" in capsys.readouterr().err
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "train.csv").write_text(table(SCORED, header=("message", "stars")))
+    (tmp_path / "data" / "test.csv").write_text(
+        table([("a", odd), ("b", "1.5")], header=("message", "stars"))
+    )
+    assert dict(drafted(tmp_path / "data").given) == {"train": "data/train.csv"}
+    assert "its column 'stars' holds values that are no numbers" in capsys.readouterr().out
+
+
+def test_paths_are_shown_without_detours(tmp_path, capsys):
+    """What leads through a folder and out again is said shortly, in what is printed and what is refused."""
+    (tmp_path / "suites").mkdir()
+    (tmp_path / "a.csv").write_text(table())
+    assert main(["init", "suites/../a.csv", "--out", "suites/../b.toml"]) == 0
+    assert capsys.readouterr().out.startswith("b.toml: 1 task")
+    assert main(["init", "suites/../gone.csv"]) == 2
+    assert capsys.readouterr().err.startswith("error: gone.csv does not exist")
 
 
 def test_stray_quotes_in_one_file_hold_for_all_of_a_task(tmp_path):
