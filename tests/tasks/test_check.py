@@ -311,7 +311,7 @@ def test_a_score_outside_the_range_is_an_error(capsys, make_card, offline, value
     card = make_card(csv_of([*scored(110), ("odd", value)]), *REGRESSION)
     assert main(["check", str(card.folder / "mine.toml")], network=offline) == 2
     shown = " ".join(capsys.readouterr().out.split())
-    assert f"column 'label' holds '{value}', but a score is a number from 0 to 5" in shown
+    assert f"'label' holds '{value}', but a score is a number from 0 to 5; correct it or the range" in shown
 
 
 def test_further_test_splits_are_counted_and_searched(capsys, make_card, offline):
