@@ -10,14 +10,17 @@ from stream.model.precision import choose_device
 from stream.model.specification import METHODS
 from stream.scheduler import Order
 from stream.sweep_options import Lists, positive_numbers, seeds_of, whole_numbers
-from tasks import DataMode
+from tasks import DataMode, shipped_suites
+from tasks.suite import SIMULATED
 
 
 def add_stream_options(parser: argparse.ArgumentParser) -> None:
     """What is learned, and in which order."""
     what = parser.add_argument_group("what is learned")
     what.add_argument(
-        "--suite", required=True, help="additional17, simulated:COUNT, a TOML file, or several joined with +"
+        "--suite",
+        required=True,
+        help=f"{', '.join(shipped_suites())}, {SIMULATED}, a TOML file, or several joined with +",
     )
     what.add_argument("--tasks", help="only these tasks of the suite, separated by commas")
     what.add_argument("--data", choices=list(DataMode), default=DataMode.AUTO, help="default: auto")

@@ -7,6 +7,7 @@ from safetensors, or from pickles restricted to tensors; no remote code is ever 
 import hashlib
 import importlib.util
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -116,8 +117,25 @@ def find_backbone(name: str) -> Path:
     """
     if name == MINILM:
         return minilm_folder()
-    folder = Path(name).expanduser()
-    return folder if folder.is_dir() else _hub_folder(name)
+    return local_folder(name) or _hub_folder(name)
+
+
+def local_folder(name: str) -> Path | None:
+    """The folder that a backbone's name is the path of; None where it can only be a name of the hub.
+
+    Raises:
+        UserError: it can only be a path, and there is no such folder.
+    """
+    folder = Path(os.path.expanduser(name))  # `Path.expanduser` would raise for a user that does not exist
+    if folder.is_dir():
+        return folder
+    if name.startswith(("/", "~", ".")) or name.endswith("/") or name.count("/") > 1 or folder.exists():
+        what = "is a file, not a folder" if folder.exists() else "is a folder that does not exist"
+        raise UserError(
+            f"The backbone {name!r} {what}; give the folder of a model, {MINILM!r}, or a name of the Hugging "
+            "Face hub such as 'bert-base-uncased'."
+        )
+    return None
 
 
 def hash_files(folder: Path) -> dict[str, str]:
@@ -183,8 +201,32 @@ def _hub_folder(name: str) -> Path:
     except Exception as error:  # the hub's client raises a dozen unrelated types
         raise UserError(
             f"The backbone {name!r} is neither {MINILM!r}, nor a local folder, nor to be had from the "
-            f"Hugging Face hub ({type(error).__name__}); check the name and the network."
+            f"Hugging Face hub ({_why_not(error)}); check the name and the network."
         ) from error
+
+
+def _why_not(error: Exception) -> str:
+    """What the hub's client ran into, in words."""
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+    )
+
+    match error:
+        case HFValidationError():
+            return "no model can have that name"
+        case GatedRepoError():
+            return "the model is there for those who were granted access"
+        case RepositoryNotFoundError():
+            return "it has no public model of that name"
+        case LocalEntryNotFoundError():
+            return "it could not be reached, and the model is not in its cache"
+        case OSError(strerror=str(reason)):
+            return reason
+        case _:
+            return "it gave no answer that can be used"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -241,7 +283,7 @@ def _read_folder(folder: Path) -> _Checkpoint:
             ignore_mismatched_sizes=True,
         )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, UnpicklingError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else "its files are damaged"
         raise UserError(f"The backbone in {folder} could not be read: {reason}") from error
     return _Checkpoint(
         config=config,

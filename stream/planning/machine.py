@@ -12,7 +12,14 @@ import torch
 
 from stream.errors import UserError
 from stream.model.architecture import KNOWN_ARCHITECTURES, Architecture, tensor_shapes
-from stream.model.backbone import MINILM, Backbone, load_backbone, make_backbone, minilm_folder
+from stream.model.backbone import (
+    MINILM,
+    Backbone,
+    load_backbone,
+    local_folder,
+    make_backbone,
+    minilm_folder,
+)
 from tasks import did_you_mean
 
 _WEIGHTS_SCALE = 0.02
@@ -73,8 +80,8 @@ def planned_backbone(name: str, *, device: torch.device, dtype: torch.dtype) -> 
     if name not in KNOWN_ARCHITECTURES:
         known: Sequence[str] = (MINILM, *KNOWN_ARCHITECTURES)
         raise UserError(
-            f"The backbone {name!r} is not on this machine, and a plan downloads nothing; "
-            f"{did_you_mean(name, known)} Or give a folder, or start a run first, which downloads it."
+            f"The backbone {name!r} is not on this machine, and a plan downloads nothing; give a folder, or "
+            f"start a run first, which downloads it; {did_you_mean(name, known)}"
         )
     return PlannedBackbone(
         name=name, architecture=KNOWN_ARCHITECTURES[name], loaded=None, tokenizer=_uncased_tokenizer()
@@ -82,9 +89,12 @@ def planned_backbone(name: str, *, device: torch.device, dtype: torch.dtype) -> 
 
 
 def _local_folder(name: str) -> str | None:
-    """A folder of that name, or the hub's snapshot in the cache with its weights."""
-    folder = Path(name).expanduser()
-    if folder.is_dir():
+    """A folder of that name, or the hub's snapshot in the cache with its weights.
+
+    Raises:
+        UserError: the name can only be a path, and there is no such folder.
+    """
+    if local_folder(name) is not None:
         return name
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError

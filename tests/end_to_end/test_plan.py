@@ -9,6 +9,8 @@ import pytest
 
 from stream import plan
 from stream.planning import machine
+from stream.run import parser as run_parser
+from tasks import shipped_suites
 from tests.end_to_end.conftest import Outcome
 
 Command = Callable[..., Outcome]
@@ -124,3 +126,20 @@ def test_a_missing_backbone_is_not_downloaded(planned: Command, monkeypatch: pyt
     outcome = planned("--backbone", "somebody/something")
     assert outcome.code == 2
     assert "a plan downloads nothing" in outcome.err
+    assert "which downloads it; known: minilm" in outcome.err
+
+
+def test_a_missing_folder_is_said_to_be_one(planned: Command) -> None:
+    """A path is not looked up as a name."""
+    outcome = planned("--backbone", "/no/such/folder")
+    assert outcome.code == 2
+    assert "'/no/such/folder' is a folder that does not exist" in outcome.err
+
+
+def test_the_help_names_every_suite_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """--suite lists the shipped suites by name, and the form of a simulated one."""
+    for parser in (plan.parser(), run_parser()):
+        parser.print_help()
+        shown = " ".join(capsys.readouterr().out.split())
+        assert f"{', '.join(shipped_suites())}, simulated:COUNT, a TOML file" in shown
+    assert {"additional17", "glue", "glue-labelled", "squad"} <= set(shipped_suites())

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 import transformers
+from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -190,13 +191,45 @@ def test_altered_weights_of_minilm_are_damage(tmp_path: Path, monkeypatch: pytes
 
 def test_a_name_that_the_hub_lacks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that is neither a folder nor to be had from the hub is refused in one sentence."""
+    raised: list[Exception] = []
 
     def unreachable(name: str, **options: object) -> str:
-        raise ConnectionError("no network in tests")
+        raise raised[0]
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", unreachable)
-    with pytest.raises(UserError, match=r"'bert-tiny-unknown' is neither 'minilm', nor a local folder"):
-        load_backbone("bert-tiny-unknown")
+    for error, reason in (
+        (HFValidationError("what a name may hold"), "no model can have that name"),
+        (
+            LocalEntryNotFoundError("a long text"),
+            "it could not be reached, and the model is not in its cache",
+        ),
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (ConnectionError("no network in tests"), "it gave no answer that can be used"),
+    ):
+        raised[:] = [error]
+        with pytest.raises(UserError) as caught:
+            load_backbone("bert-tiny-unknown")
+        message = str(caught.value)
+        assert message.startswith("The backbone 'bert-tiny-unknown' is neither 'minilm', nor a local folder")
+        assert f"({reason})" in message
+        assert type(error).__name__ not in message
+
+
+@pytest.mark.parametrize(
+    "name", ["/no/such/folder", "./here", "../there", "~nosuchuser/bert", "~/x", "a/b/c", "models/"]
+)
+def test_a_path_is_not_looked_up_on_the_hub(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What no name of the hub looks like is said to be a folder that does not exist."""
+    monkeypatch.setattr("huggingface_hub.snapshot_download", None)
+    with pytest.raises(UserError, match=rf"'{name}' is a folder that does not exist; give the folder"):
+        find_backbone(name)
+
+
+def test_a_file_is_no_backbone(tmp_path: Path) -> None:
+    """A path of a file is said to be one."""
+    (tmp_path / "weights").touch()
+    with pytest.raises(UserError, match="weights' is a file, not a folder"):
+        find_backbone(str(tmp_path / "weights"))
 
 
 def test_a_hub_name_is_read_from_its_snapshot(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
