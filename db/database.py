@@ -28,6 +28,16 @@ class Database:
 
     storage: Storage
 
+    @staticmethod
+    def exists(url: str) -> bool:
+        """Return whether opening `url` would find a database; a server's counts as there.
+
+        Raises:
+            MissingDatabaseError, NotADatabaseError, UsageError: as `open`, for the address alone.
+        """
+        address = parse_address(url)
+        return not address.is_sqlite or (address.file is not None and address.file.exists())
+
     @classmethod
     def open(
         cls, url: str, *, read_only: bool = False, max_inline_bytes: int = MAX_INLINE_BYTES

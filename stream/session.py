@@ -64,16 +64,21 @@ def run_session(configuration: RunConfiguration, place: Place, display: Display)
     check_kinds(suite, configuration.method)
     for card in suite.cards:
         availability(card, place.data_home, configuration.data)  # missing data is said before anything starts
+    exists = Database.exists(place.database)
+    stream = make_stream(configuration, suite, place.data_home)
+    # A mistake leaves no new database behind; only a run that is there already has a device of its own.
+    early = None if exists else _learner(configuration, place.device, None)
     with Database.open(place.database) as database:
         name = _run_name(database, configuration, place)
         with database.acquire(name), interruption_named(name):
+            stored = database.ledger(name).run() if name in database.run_names() else None
+            learner = early if early and not stored else _learner(configuration, place.device, stored)
+            new = _new_run(name, configuration, learner, stream)
+            if stored is not None:
+                _check_same(stored, new)
             out = place.out or Path("runs") / name
             make_folder(out)
-            stored = database.ledger(name).run() if name in database.run_names() else None
-            backbone = _backbone(configuration.backbone, place.device, stored)
-            learner = make_learner(configuration, backbone)
-            stream = make_stream(configuration, suite, place.data_home)
-            ledger = _ledger(database, name, configuration, learner, stream, stored)
+            ledger = database.create_run(new) if stored is None else _continued(database, name)
             with status_kept(ledger), display:
                 if configuration.study is None:
                     learn = _way_of_learning(configuration, database, place)
@@ -189,6 +194,12 @@ def _run_name(database: Database, configuration: RunConfiguration, place: Place)
     return next(name for number in range(2, len(taken) + 3) if (name := f"{base}-{number}") not in taken)
 
 
+def _learner(
+    configuration: RunConfiguration, device_choice: DeviceChoice, stored: RunRecord | None
+) -> Learner:
+    return make_learner(configuration, _backbone(configuration.backbone, device_choice, stored))
+
+
 def _backbone(name: str, device_choice: DeviceChoice, stored: RunRecord | None) -> Backbone:
     """The backbone on the device; a resumed run gets its own device kind, number format and threads back."""
     if stored is None:
@@ -199,23 +210,23 @@ def _backbone(name: str, device_choice: DeviceChoice, stored: RunRecord | None) 
     return load_backbone(name, device=device, dtype=getattr(torch, stored.environment["dtype"]))
 
 
-def _ledger(
-    database: Database,
-    name: str,
-    configuration: RunConfiguration,
-    learner: Learner,
-    stream: TaskStream,
-    stored: RunRecord | None,
-) -> Ledger:
-    new = _new_run(name, configuration, learner, stream)
-    if stored is None:
-        return database.create_run(new)
+def _check_same(stored: RunRecord, new: NewRun) -> None:
+    """A run is continued with the configuration and the backbone that it was started with.
+
+    Raises:
+        ConfigurationError: something differs.
+    """
     changed = difference(with_added(stored.configuration), new.configuration)
     if stored.backbone_sha256 != new.backbone_sha256:
         changed["backbone_sha256"] = (stored.backbone_sha256, new.backbone_sha256)
     if changed:
-        raise ConfigurationError(name, changed)
+        raise ConfigurationError(new.name, changed)
+
+
+def _continued(database: Database, name: str) -> Ledger:
+    """The run to go on with, whose stored rows and blobs are what was recorded."""
     ledger = database.ledger(name)
+    ledger.require_intact()
     ledger.set_status(RunStatus.RUNNING)
     return ledger
 

@@ -79,8 +79,7 @@ def _check_methods(configurations: Sequence[RunConfiguration], place: Place) -> 
 
 def _shared_name(configurations: Sequence[RunConfiguration], place: Place) -> str:
     """The name asked for, or suite and preset; with -2, -3 ... where a run exists and is not resumed."""
-    with Database.open(place.database) as database:
-        taken = set(database.run_names())
+    taken = _taken_names(place.database)
     is_given = place.name is not None
 
     def existing(shared: str) -> list[str]:
@@ -94,3 +93,11 @@ def _shared_name(configurations: Sequence[RunConfiguration], place: Place) -> st
     if place.resume or not existing(base):
         return base
     return next(name for number in range(2, len(taken) + 3) if not existing(name := f"{base}-{number}"))
+
+
+def _taken_names(url: str) -> set[str]:
+    """Names of the runs there are; a database that does not exist yet is left to the first run."""
+    if not Database.exists(url):
+        return set()
+    with Database.open(url) as database:
+        return set(database.run_names())

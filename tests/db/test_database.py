@@ -157,6 +157,18 @@ class TestReadOnly:
             assert reader.run_names() == ["first"]
 
 
+def test_a_database_exists_from_its_first_opening(tmp_path: Path) -> None:
+    """Asking creates nothing; one in memory is always new; an address that cannot be is refused."""
+    url = f"sqlite:///{tmp_path}/runs.db"
+    assert not Database.exists(url)
+    assert os.listdir(tmp_path) == []
+    Database.open(url).close()
+    assert Database.exists(url)
+    assert not Database.exists("sqlite://")
+    with pytest.raises(MissingDatabaseError):
+        Database.exists(f"sqlite:///{tmp_path}/nowhere/runs.db")
+
+
 class TestMistakes:
     """Each is a `UsageError` with one sentence, and leaves the file as it was."""
 

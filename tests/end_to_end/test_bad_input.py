@@ -42,7 +42,11 @@ def refused(outcome: Outcome, *words: str) -> None:
         (("--suite", "none.toml"), ("none.toml",)),
         (("--tasks", "bird"), ("bird", "did you mean 'birds'")),
         (("--tasks", ""), ("birds",)),
-        (("--backbone", "no-such-folder/x"), ("no-such-folder/x",)),
+        (("--backbone", "no-such-folder/x"), ("no-such-folder/x", "no answer that can be used")),
+        (("--backbone", "./nowhere"), ("'./nowhere' is a folder that does not exist",)),
+        (("--backbone", "."), ("could not be read",)),
+        (("--method", "fine-tune:9"), ("wants more layers than the backbone's 2",)),
+        (("--method", "houlsby,fine-tune:9"), ("wants more layers than the backbone's 2",)),
         (("--preset", "qick"), ("did you mean 'quick'",)),
         (("--method", "houlsbi"), ("houlsbi", "houlsby")),
         (("--max-train", "-3"), ("--max-train", "-3")),
@@ -63,10 +67,27 @@ def test_an_option_that_cannot_be_followed_is_one_sentence(
     words: tuple[str, ...],
     monkeypatch: pytest.MonkeyPatch,
 ):
-    """The sentence names what was got, and nothing is started."""
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    """The sentence names what was got; nothing is started, and neither database nor folder left behind."""
+
+    def unreachable(name: str, **options: object) -> str:
+        raise ConnectionError("no network in tests")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", unreachable)
+    before = sorted(Path().iterdir())
     refused(run(*options), *words)
-    assert not Path("runs").exists() or not any(Path("runs").rglob("*.csv"))
+    left = [path.name for path in sorted(Path().iterdir()) if path not in before]
+    # That a folder cannot be made is known right before the run is recorded, a length when texts are encoded.
+    assert left == [] or options[0] in ("--out", "--max-length")
+
+
+def test_a_mistake_in_a_second_run_makes_no_folder(run: Callable[..., Outcome]):
+    """Beside a finished run a wrong backbone, and another configuration on --resume, leave no folder."""
+    assert run("--name", "mine", "--tasks", "birds", "--epochs", "1", "--out", "first").code == 0
+    refused(run("--backbone", "./nowhere"), "./nowhere")
+    refused(run("--name", "mine", "--tasks", "birds", "--epochs", "3", "--resume"), "num_epochs")
+    assert not Path("runs").exists()
+    with Database.open("sqlite:///runs.db", read_only=True) as database:
+        assert database.run_names() == ["mine"]
 
 
 @pytest.mark.parametrize(
