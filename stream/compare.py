@@ -18,7 +18,9 @@ from stream.method_table import MethodTable
 from stream.reports.ablation.text import ablations_text
 from stream.reports.latency.text import latency_summaries
 from stream.reports.methods import plain_lines, write_method_reports
+from stream.reports.methods.definitions import groups_note
 from stream.reports.methods.layout import grid_of
+from stream.reports.methods.plain import wrapped
 from stream.reports.seeds import seed_lines
 from stream.reports.studies import study_summaries
 from stream.results import load_results
@@ -50,7 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return report_error(error, EXIT_DAMAGE)
     several = seed_lines(seed_rows([column.results for column in table.columns]))
     beside = (*ablation_lines(table), *studied)
-    lines = (*plain_lines(grid_of(table), table.notes), *several, *beside, *left_out)
+    apart = (*wrapped(note), "") if (note := groups_note(table)) else ()
+    lines = (*apart, *plain_lines(grid_of(table), table.notes), *several, *beside, *left_out)
     for line in (*lines, f"comparison: {options.out}"):
         print(line)
     return exit_code(table)

@@ -133,6 +133,15 @@ class MethodTable:
     notes: tuple[str, ...]
     """What is unequal between the runs, and why cells are empty."""
 
+    @property
+    def groups(self) -> tuple[tuple[int, ...], ...]:
+        """Columns of runs that share a task, each group as large as possible, the first ones first."""
+        having = {
+            frozenset(i for i, value in enumerate(row.values) if value is not None) for row in self.rows
+        }
+        largest = (one for one in having if one and not any(one < other for other in having))
+        return tuple(sorted(tuple(sorted(one)) for one in largest))
+
 
 def best_of(values: Numbers) -> frozenset[int]:
     """Return the indices of the largest value; none where there are not two values to compare."""

@@ -22,12 +22,19 @@ def hash_of(text: str) -> str:
     return sha256(text.encode()).hexdigest()
 
 
-def store(database: Database, name: str, *, changed: bool = False, status: RunStatus | None = None) -> None:
+def store(
+    database: Database,
+    name: str,
+    *,
+    task: str = "a",
+    changed: bool = False,
+    status: RunStatus | None = None,
+) -> None:
     """Record a run of one task, evaluated once; `changed` gives it other logits than in memory."""
-    run = made_run("a", name=name)
+    run = made_run(task, name=name)
     ledger = database.create_run(NewRun(**{part.name: getattr(run, part.name) for part in fields(NewRun)}))
     ledger.record_plan(PlanRecord(sha256=hash_of("plan"), content={"threads": 1}))
-    ledger.record_task(made_task(0, "a"))
+    ledger.record_task(made_task(0, task))
     _record(ledger, changed)
     ledger.set_status(status or RunStatus.FINISHED)
 
@@ -85,7 +92,7 @@ def test_all_finished_runs_are_compared(call: Call, url: str) -> None:
     assert "(one)" in out
     assert "(two)" in out
     assert out.rstrip().endswith("comparison: compare")
-    assert len(list(Path("compare").iterdir())) == 7
+    assert len(list(Path("compare").iterdir())) == 6  # no forgetting.png: nothing was evaluated again
 
 
 def test_runs_are_chosen_by_name(call: Call, url: str) -> None:
@@ -104,6 +111,19 @@ def test_a_broken_promise_ends_with_1(call: Call, url: str) -> None:
     code, out, _ = call("--db", url, "--runs", "one,broken")
     assert code == 1
     assert "failed" in out
+
+
+def test_runs_of_other_tasks_are_told_apart_first(call: Call, url: str) -> None:
+    """The first line says which finished runs share tasks and how to choose them."""
+    with Database.open(url) as database:
+        store(database, "other", task="b")
+    code, out, _ = call("--db", url)
+    assert code == 0
+    assert out.startswith("No task was evaluated in all of these 3 runs")
+    told = " ".join(out.split())
+    assert "Runs that share tasks: one, two; other (--runs one,two shows one of these groups" in told
+    code, out, _ = call("--db", url, "--runs", "one,two")
+    assert "No task" not in out
 
 
 @pytest.mark.parametrize(

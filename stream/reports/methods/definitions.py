@@ -52,6 +52,19 @@ DEFINITIONS = (
 """What the numbers of a comparison mean, and where they come from."""
 
 
+def groups_note(table: MethodTable) -> str | None:
+    """Return which runs can be compared, where no task is in all of them; None where one is."""
+    groups = [[table.columns[i].results.run.name for i in group] for group in table.groups]
+    if len(table.columns) == 1 or any(len(group) == len(table.columns) for group in groups):
+        return None
+    shown = "; ".join(", ".join(group) for group in groups) or "none"
+    example = max(groups, key=len, default=[table.columns[0].results.run.name])
+    return (
+        f"No task was evaluated in all of these {len(table.columns)} runs, so nothing is averaged over them. "
+        f"Runs that share tasks: {shown} (--runs {','.join(example)} shows one of these groups alone)"
+    )
+
+
 def lead_of(table: MethodTable) -> str:
     """Return one sentence: how many runs, on which backbone, over which tasks."""
     runs = [column.results.run for column in table.columns]

@@ -24,9 +24,9 @@ from stream.reports.figures import (
     MAX_NAMED_TASKS,
     ORANGE,
     SMALLEST_FORGETTING_RANGE,
+    Cells,
     draw_cells,
     heat_map_inches,
-    message_figure,
     triangle,
 )
 from stream.reports.words import count
@@ -48,7 +48,9 @@ CAPTIONS: Mapping[str, str] = MappingProxyType(
         "80th percentile. Values are those right after learning; runs that train equally many parameters "
         "stand side by side.",
         "growth": "Counted from the stored tensors; the backbone counts as 1.",
-        "forgetting": "Best earlier value minus the value now. Grey is 0; a task that just arrived has none.",
+        "forgetting": "Best earlier value minus the value now. Grey is 0; a task that just arrived has none. "
+        "Drawn are one run that shares tensors and one that shares none, where there are such; other runs "
+        "are not drawn.",
     }
 )
 """Captions by file stem, in the order of the page."""
@@ -68,11 +70,12 @@ def mark_of(index: int) -> Mark:
 
 
 def accuracy_parameters_figure(table: MethodTable) -> Figure:
-    """Draw percentiles of accuracy against trained parameters per task, relative to fine-tuning if it ran."""
+    """Draw percentiles of accuracy against trained parameters per task, relative to fine-tuning if it ran.
+
+    At least one task was evaluated in all runs.
+    """
     data, rows = _largest_kind(table)
     title = "Accuracy against trained parameters per task"
-    if not rows:
-        return message_figure(title, "no task was evaluated in all runs")
     reference = next(
         (i for i, c in enumerate(table.columns) if c.results.run.method == REFERENCE_METHOD), None
     )
@@ -157,15 +160,12 @@ def _draw_percentiles(
 
 
 def growth_figure(table: MethodTable) -> Figure:
-    """Draw the growth factor of all runs over arrivals, and once more those that stay small."""
+    """Draw the growth factor of all runs over arrivals, and once more those that stay small.
+
+    At least one run stores parameters.
+    """
     title = "Stored parameters over arrivals"
-    stored = [
-        (index, column)
-        for index, column in enumerate(table.columns)
-        if column.total_factor is not None and column.results.growth.points
-    ]
-    if not stored:
-        return message_figure(title, "no run stores parameters")
+    stored = _stored(table)
     small = [(i, column) for i, column in stored if (column.total_factor or 0.0) < SMALL_FACTOR]
     panels = [stored, small] if small and len(small) < len(stored) else [stored]
     figure = Figure(figsize=(5.2 * len(panels) + 2.2, 4.2), layout="constrained")
@@ -179,6 +179,15 @@ def growth_figure(table: MethodTable) -> Figure:
         axes.grid(axis="y", alpha=0.3)
     figure.legend(loc="outside right upper", frameon=False)
     return figure
+
+
+def _stored(table: MethodTable) -> list[tuple[int, MethodColumn]]:
+    """The runs that store parameters, with their places in the table."""
+    return [
+        (index, column)
+        for index, column in enumerate(table.columns)
+        if column.total_factor is not None and column.results.growth.points
+    ]
 
 
 def _draw_growth(axes: Axes, column: MethodColumn, mark: Mark, *, with_label: bool) -> None:
@@ -195,20 +204,12 @@ def _draw_growth(axes: Axes, column: MethodColumn, mark: Mark, *, with_label: bo
 
 
 def forgetting_figure(table: MethodTable) -> Figure:
-    """Draw forgetting of the first run that shares tensors beside that of the first that shares none."""
+    """Draw forgetting of the first run that shares tensors beside that of the first that shares none.
+
+    At least one of them evaluated an earlier task again.
+    """
     title = "Forgetting of each task after each later arrival (0 = nothing forgotten)"
-    streams = [column for column in table.columns if column.results.run.regime is Regime.STREAM]
-    sharing = next((column for column in streams if not column.results.run.isolated), None)
-    isolated = min(
-        (column for column in streams if column.results.run.isolated),
-        key=lambda column: column.results.run.method != "houlsby",  # the paper's method where it is there
-        default=None,
-    )
-    chosen = [column for column in (sharing, isolated) if column is not None]
-    cells = [triangle(list(column.results.matrix.forgetting_rows())) for column in chosen]
-    drawn = [pair for pair in zip(chosen, cells, strict=True) if np.isfinite(pair[1]).any()]
-    if not drawn:
-        return message_figure(title, "undefined: no run has re-evaluated an earlier task")
+    drawn = _forgetting(table)
     size = max(SMALLEST_FORGETTING_RANGE, *(float(np.nanmax(np.abs(found))) for _, found in drawn))
     inches = PANEL_SCALE * max(heat_map_inches(len(found)) for _, found in drawn)
     figure = Figure(figsize=((inches + 1.2) * len(drawn) + 2.2, inches + 1.9), layout="constrained")
@@ -226,6 +227,20 @@ def forgetting_figure(table: MethodTable) -> Figure:
     return figure
 
 
+def _forgetting(table: MethodTable) -> list[tuple[MethodColumn, Cells]]:
+    """The runs whose forgetting is drawn, and its cells; none where no earlier task was evaluated again."""
+    streams = [column for column in table.columns if column.results.run.regime is Regime.STREAM]
+    sharing = next((column for column in streams if not column.results.run.isolated), None)
+    isolated = min(
+        (column for column in streams if column.results.run.isolated),
+        key=lambda column: column.results.run.method != "houlsby",  # the paper's method where it is there
+        default=None,
+    )
+    chosen = [column for column in (sharing, isolated) if column is not None]
+    cells = [triangle(list(column.results.matrix.forgetting_rows())) for column in chosen]
+    return [pair for pair in zip(chosen, cells, strict=True) if np.isfinite(pair[1]).any()]
+
+
 FIGURES: Mapping[str, Callable[[MethodTable], Figure]] = MappingProxyType(
     {
         "accuracy_parameters": accuracy_parameters_figure,
@@ -234,3 +249,13 @@ FIGURES: Mapping[str, Callable[[MethodTable], Figure]] = MappingProxyType(
     }
 )
 """Figures of a comparison by file stem, in the order of the page."""
+
+
+def figures_of(table: MethodTable) -> dict[str, Callable[[MethodTable], Figure]]:
+    """Return those of the figures that have something to show."""
+    shown = {
+        "accuracy_parameters": _largest_kind(table)[1],
+        "growth": _stored(table),
+        "forgetting": _forgetting(table),
+    }
+    return {name: draw for name, draw in FIGURES.items() if shown[name]}

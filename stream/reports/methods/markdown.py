@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from stream.method_table import MethodTable
-from stream.reports.methods.definitions import DEFINITIONS, lead_of
-from stream.reports.methods.figures import CAPTIONS
+from stream.reports.methods.definitions import DEFINITIONS, groups_note, lead_of
+from stream.reports.methods.figures import CAPTIONS, figures_of
 from stream.reports.methods.layout import Grid, GridCell, GridRow
 from stream.reports.seeds import seed_markdown
 from stream.seeds import SeedRow
@@ -12,16 +12,18 @@ from stream.seeds import SeedRow
 
 def methods_markdown(table: MethodTable, grid: Grid, seeds: Sequence[SeedRow] = ()) -> str:
     """Return the document; the best of each row among our runs is bold."""
+    apart = groups_note(table)
     lines = [
         "# Methods side by side",
         "",
         f"{lead_of(table)}.",
         "",
+        *([f"{_escaped(apart)}.", ""] if apart else []),
         *_table(grid),
         "",
         *(f"- {_escaped(note)}" for note in table.notes),
         "",
-        *(line for name, caption in CAPTIONS.items() for line in (f"![{caption}]({name}.png)", "")),
+        *(line for name in figures_of(table) for line in (f"![{CAPTIONS[name]}]({name}.png)", "")),
         *seed_markdown(seeds),
         "## Definitions",
         "",

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from stream.method_table import MethodTable
-from stream.reports.methods.definitions import DEFINITIONS, lead_of
-from stream.reports.methods.figures import CAPTIONS, FIGURES
+from stream.reports.methods.definitions import DEFINITIONS, groups_note, lead_of
+from stream.reports.methods.figures import CAPTIONS, figures_of
 from stream.reports.methods.layout import Grid
 from stream.reports.page import page_environment
 from stream.reports.render import as_svg
@@ -21,11 +21,15 @@ def methods_html(table: MethodTable, grid: Grid, seeds: Sequence[SeedRow] = ()) 
         .get_template("compare.html")
         .render(
             lead=lead_of(table),
+            apart=groups_note(table),
             grid=grid,
             columns=table.columns,
             notes=table.notes,
             # The SVG is made here from numbers and escaped names, so it goes into the page as it is.
-            figures=[(Markup(as_svg(draw, table, name)), CAPTIONS[name]) for name, draw in FIGURES.items()],
+            figures=[
+                (Markup(as_svg(draw, table, name)), CAPTIONS[name])
+                for name, draw in figures_of(table).items()
+            ],
             definitions=DEFINITIONS,
             seed_titles=SEED_TITLES,
             seeds=[seed_cells(row) for row in seeds],

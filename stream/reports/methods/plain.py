@@ -22,7 +22,12 @@ def plain_lines(grid: Grid, notes: Sequence[str]) -> Iterator[str]:
     yield ""
     yield "* best of the row among the runs; values are fractions 0-1, an empty cell has no value"
     for note in notes:
-        yield from textwrap.wrap(f"note: {note}", WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+        yield from wrapped(f"note: {note}", indent="  ")
+
+
+def wrapped(text: str, *, indent: str = "") -> list[str]:
+    """Return a text in lines that are no wider than a block, all but the first one indented."""
+    return textwrap.wrap(text, WIDTH, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _blocks(grid: Grid) -> list[list[int]]:

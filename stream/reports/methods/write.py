@@ -5,7 +5,7 @@ from pathlib import Path
 from stream.method_table import MethodTable
 from stream.reports.candidates import write_candidates
 from stream.reports.files import make_folder, replace_bytes
-from stream.reports.methods.figures import FIGURES
+from stream.reports.methods.figures import FIGURES, figures_of
 from stream.reports.methods.layout import grid_of
 from stream.reports.methods.markdown import methods_markdown
 from stream.reports.methods.page import methods_html
@@ -18,8 +18,9 @@ from stream.seeds import seed_rows
 def write_method_reports(table: MethodTable, out: Path) -> tuple[Path, ...]:
     """Write both CSV files, compare.md, figures and compare.html into `out`; return their paths.
 
-    Files of an earlier comparison are replaced. Where configurations were run with several seeds there is
-    seeds.csv too, and candidates.csv where settings were chosen.
+    Files of an earlier comparison are replaced; those of its figures that would now be empty are removed.
+    Where configurations were run with several seeds there is seeds.csv too, and candidates.csv where settings
+    were chosen.
 
     Raises:
         UserError: the folder cannot be made or written.
@@ -34,8 +35,11 @@ def write_method_reports(table: MethodTable, out: Path) -> tuple[Path, ...]:
         tables += [write_candidates(runs, out / "candidates.csv")]
     document, page = out / "compare.md", out / "compare.html"
     replace_bytes(document, methods_markdown(table, grid, seeds).encode())
-    figures = tuple(out / f"{name}.png" for name in FIGURES)
+    drawn = figures_of(table)
+    figures = tuple(out / f"{name}.png" for name in drawn)
     for path in figures:
-        replace_bytes(path, as_png(FIGURES[path.stem], table))
+        replace_bytes(path, as_png(drawn[path.stem], table))
+    for name in FIGURES.keys() - drawn.keys():
+        (out / f"{name}.png").unlink(missing_ok=True)
     replace_bytes(page, methods_html(table, grid, seeds).encode())
     return (*tables, document, *figures, page)

@@ -10,9 +10,11 @@ from matplotlib.figure import Figure
 from db.records import Regime
 from stream.method_table import MethodTable
 from stream.reports.methods import plain_lines, write_method_reports
+from stream.reports.methods.definitions import groups_note
 from stream.reports.methods.figures import (
     FIGURES,
     accuracy_parameters_figure,
+    figures_of,
     forgetting_figure,
     growth_figure,
 )
@@ -224,7 +226,54 @@ def test_forgetting_shows_the_sharing_run_beside_the_isolated_one(table: MethodT
     ],
 )
 def test_odd_comparisons_are_drawn(runs: list) -> None:
-    """Runs without forgetting, growth or a common task are answered with words, not with errors."""
+    """Runs without forgetting, growth or a common task have those figures that show something."""
     table = method_table(runs)
-    assert all(texts(draw(table)).strip(" |") for draw in FIGURES.values())
+    for draw in figures_of(table).values():
+        assert any(axes.has_data() for axes in draw(table).axes)
+    assert len(figures_of(table)) < len(FIGURES) or runs[0].run.method == "sequential"
     assert list(plain_lines(grid_of(table), table.notes))
+
+
+def apart() -> MethodTable:
+    """A run of two tasks beside two runs of another one."""
+    return method_table(
+        [
+            made_method("houlsby", VALUES[:2], names=("a", "b"), name="one"),
+            made_method("houlsby", VALUES[:1], names=("c",), name="two"),
+            made_method("lora", VALUES[:1], names=("c",), name="three"),
+        ]
+    )
+
+
+def test_runs_of_other_tasks_are_told_apart_first() -> None:
+    """Above the table stands which runs share tasks, and how one of these groups is chosen."""
+    table = apart()
+    note = groups_note(table)
+    assert note is not None
+    assert "Runs that share tasks: one; two, three (--runs two,three shows one of these groups" in note
+    text = methods_markdown(table, grid_of(table))
+    assert text.index(note) < text.index("| task |")
+    page = methods_html(table, grid_of(table))
+    assert page.index(note) < page.index("<table>")
+
+
+def test_runs_that_share_a_task_are_not_told_apart(table: MethodTable) -> None:
+    """One task in all runs is enough for a comparison, and so is one run."""
+    assert groups_note(table) is None
+    assert groups_note(method_table([made_method("houlsby", VALUES)])) is None
+    assert groups_note(method_table([made_method("houlsby", ())])) is None
+
+
+def test_groups_may_overlap() -> None:
+    """Of three runs in a chain the first two can be compared, and the last two."""
+    pairs = (("a", "b"), ("b", "c"), ("c", "d"))
+    runs = [made_method("lora", VALUES[:2], names=pair, name="".join(pair)) for pair in pairs]
+    assert method_table(runs).groups == ((0, 1), (1, 2))
+
+
+def test_no_empty_figure_is_left(table: MethodTable, tmp_path: Path) -> None:
+    """What would be empty is neither drawn nor left over from an earlier comparison."""
+    write_method_reports(table, tmp_path)
+    written = {path.name for path in write_method_reports(apart(), tmp_path)}
+    assert {path.name for path in tmp_path.iterdir()} == written == FILES - {"accuracy_parameters.png"}
+    assert "accuracy_parameters" not in (tmp_path / "compare.md").read_text()
