@@ -16,7 +16,15 @@ from db.errors import DamageError
 from db.records import Damage
 from db.rows import table_of
 from db.storage import Storage
-from db.tables import BlobRow, EvaluationRow, LearnedSplitRow, ParametersRow, TestSetRow
+from db.tables import (
+    BlobRow,
+    EvaluationRow,
+    LearnedSplitRow,
+    ParametersRow,
+    RunRow,
+    TaskRow,
+    TestSetRow,
+)
 from db.trial_tables import TrialRow
 
 TEMPORARY_SUFFIX = ".partial"
@@ -103,8 +111,16 @@ def get_blob(
     content = None if row is None else _stored_bytes(storage, row.content, row.path)
     found = None if content is None else sha256_of(content)
     if content is None or found != sha256:
-        raise DamageError(Damage(run=run, position=position, what=what, expected=sha256, found=found))
+        task = task_name(connection, run, position)
+        damage = Damage(run=run, position=position, what=what, expected=sha256, found=found, task=task)
+        raise DamageError(damage)
     return content
+
+
+def task_name(connection: Connection, run: str | None, position: int | None) -> str | None:
+    """Return the name of a run's task, or None where none is recorded at that position."""
+    query = select(TaskRow.name).join(RunRow, RunRow.id == TaskRow.run_id)
+    return connection.execute(query.where(RunRow.name == run, TaskRow.position == position)).scalar()
 
 
 def _stored_bytes(storage: Storage, content: bytes | None, path: str | None) -> bytes | None:

@@ -281,12 +281,17 @@ class Damage:
     """Recorded SHA-256 in hex; None where the row itself cannot be read."""
     found: str | None
     """SHA-256 of what is there now; None where nothing is."""
+    task: str | None = None
+    """Name of the task at that position, where it is known."""
 
     @property
     def sentence(self) -> str:
         """One sentence that names the thing and both hashes."""
         where = "" if self.run is None else f" of run '{self.run}'"
-        where += "" if self.position is None else f", position {self.position}"
+        if self.task is not None:
+            where += f", task '{self.task}'"
+        elif self.position is not None:
+            where += f", position {self.position}"
         if self.found is None:
             expected = self.expected or "unknown"
             return f"Damaged: {self.what}{where}: missing or unreadable, expected SHA-256 {expected}."

@@ -11,7 +11,14 @@ from pathlib import Path
 
 from db import Database, LedgerError, UsageError
 from db.records import Regime, RunRecord, RunStatus
-from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_USER, report_error
+from stream.commands import (
+    EXIT_DAMAGE,
+    EXIT_DONE,
+    EXIT_INTERRUPTED,
+    EXIT_USER,
+    heed_interrupts,
+    report_error,
+)
 from stream.errors import StreamError, UserError
 from stream.latencies import is_latency_study, load_latencies
 from stream.method_table import MethodTable
@@ -36,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs", help="names of runs, separated by commas; default: all finished ones")
     parser.add_argument("--out", type=Path, default=Path("compare"), help="default: compare")
     options = parser.parse_args(arguments)
+    heed_interrupts()
     try:
         with Database.open(options.db, read_only=True) as database:
             left_out: tuple[str, ...] = ()
@@ -44,8 +52,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             else:
                 names = named_runs(options.runs)
             names, studied = studies_apart(database, names)
+            for name in names:
+                database.ledger(name).require_intact()
             table = method_table([load_results(database.ledger(name)) for name in names])
         write_method_reports(table, options.out)
+    except KeyboardInterrupt:
+        print("interrupted; a file is written whole or not at all", file=sys.stderr)
+        return EXIT_INTERRUPTED
     except (UserError, UsageError) as error:
         return report_error(error, EXIT_USER)
     except (StreamError, LedgerError) as error:

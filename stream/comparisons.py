@@ -76,7 +76,7 @@ class Proof:
             return ProofStatus.FORGOTTEN
         if self.num_not_comparable:
             return ProofStatus.NOT_COMPARABLE
-        if self.num_done != self.num_expected:
+        if self.num_done != self.num_expected or not self.num_expected:
             return ProofStatus.IN_PROGRESS
         if self.coverage.is_full:
             return ProofStatus.PROVEN

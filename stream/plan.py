@@ -5,7 +5,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_INTERRUPTED, EXIT_USER, report_error
+from stream.commands import (
+    EXIT_DAMAGE,
+    EXIT_DONE,
+    EXIT_INTERRUPTED,
+    EXIT_USER,
+    heed_interrupts,
+    report_error,
+)
 from stream.errors import StreamError, UserError
 from stream.options import add_stream_options, add_training_options, configurations_of
 from stream.planning.planner import make_reports
@@ -17,6 +24,7 @@ from tasks import TaskError, resolve_home
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code."""
     options = parser().parse_args(arguments)
+    heed_interrupts()
     try:
         configurations = configurations_of(options)
         first = configurations[0].seed  # every seed costs the same

@@ -7,7 +7,14 @@ from pathlib import Path
 
 from db import Database, LedgerError, UsageError
 from db.records import Regime, RunRecord
-from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_USER, report_error
+from stream.commands import (
+    EXIT_DAMAGE,
+    EXIT_DONE,
+    EXIT_INTERRUPTED,
+    EXIT_USER,
+    heed_interrupts,
+    report_error,
+)
 from stream.coverage import coverage_of
 from stream.errors import StreamError, UserError
 from stream.reporting import leave_reports
@@ -21,9 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--run", help="name of the run; without it the runs are listed")
     parser.add_argument("--out", type=Path, help="folder of the reports; default: runs/NAME")
     options = parser.parse_args(arguments)
+    heed_interrupts()
     try:
         with Database.open(options.db, read_only=True) as database:
             lines = _report(database, options.run, options.out) if options.run else _listed(database.runs())
+    except KeyboardInterrupt:
+        print("interrupted; a file is written whole or not at all", file=sys.stderr)
+        return EXIT_INTERRUPTED
     except (UserError, UsageError) as error:
         return report_error(error, EXIT_USER)
     except (StreamError, LedgerError) as error:
@@ -34,7 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _report(database: Database, name: str, out: Path | None) -> tuple[str, ...]:
-    results = load_results(database.ledger(name))
+    """Write the reports; what they say of stored bytes is checked first."""
+    ledger = database.ledger(name)
+    ledger.require_intact()
+    results = load_results(ledger)
     return leave_reports(database, results, out or Path("runs") / name)
 
 

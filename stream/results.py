@@ -32,6 +32,9 @@ from stream.metrics import AccuracyMatrix
 from stream.trials import winners_of
 from tasks.task import CLASSIFYING, MAIN_SPLIT
 
+TAKEN_OVER = "not trained again: taken from"
+"""Beginning of the note on a task that another run trained; its name follows."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TaskResult:
@@ -77,6 +80,11 @@ class TaskResult:
     num_bytes: int | None
     removed: bool
     notes: tuple[str, ...]
+
+    @property
+    def is_taken_over(self) -> bool:
+        """Whether another run trained it, whose time `seconds` is."""
+        return any(note.startswith(TAKEN_OVER) for note in self.notes)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,12 +2,18 @@
 
 import argparse
 import shlex
-import signal
 import sys
 from collections.abc import Sequence
 
 from db import ConflictError, LedgerError, UsageError
-from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_INTERRUPTED, EXIT_USER, report_error
+from stream.commands import (
+    EXIT_DAMAGE,
+    EXIT_DONE,
+    EXIT_INTERRUPTED,
+    EXIT_USER,
+    heed_interrupts,
+    report_error,
+)
 from stream.comparisons import ProofStatus
 from stream.coverage import FULL
 from stream.display import open_display
@@ -25,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     options = parser().parse_args(given)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    heed_interrupts()
     try:
         results = run_sessions(
             configurations_of(options, options.reevaluate),

@@ -31,6 +31,10 @@ def difference_notes(labels: Labels, runs: Sequence[RunResults]) -> Iterator[str
     yield from _data(labels, runs)
     yield from _settings(labels, [flat(results.run.configuration) for results in runs])
     yield from _machines(labels, runs)
+    for label, results in _pairs(labels, runs):
+        taken = [task.name for task in results.tasks if task.is_taken_over]
+        if taken:
+            yield f"{label}: seconds of {_counted(taken)} are those of the run that trained them"
 
 
 def empty_notes(labels: Labels, runs: Sequence[RunResults]) -> Iterator[str]:

@@ -4,13 +4,19 @@ The database is opened read-only and nothing is trained: the simulated clock jum
 """
 
 import argparse
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from db import Database, Ledger, LedgerError, UsageError
-from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_INTERRUPTED, EXIT_USER, report_error
+from stream.commands import (
+    EXIT_DAMAGE,
+    EXIT_DONE,
+    EXIT_INTERRUPTED,
+    EXIT_USER,
+    heed_interrupts,
+    report_error,
+)
 from stream.errors import StreamError, UserError
 from stream.queueing.policies import Policy
 from stream.queueing.study import outcome_of
@@ -36,7 +42,7 @@ EXPECTED_TEXTS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code."""
     options = parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    heed_interrupts()
     try:
         with Database.open(options.db, read_only=True) as database:
             ledger = database.ledger(options.run)

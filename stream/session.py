@@ -224,7 +224,9 @@ def _check_same(stored: RunRecord, new: NewRun) -> None:
 
 
 def _continued(database: Database, name: str) -> Ledger:
+    """The run to go on with, whose stored rows and blobs are what was recorded."""
     ledger = database.ledger(name)
+    ledger.require_intact()
     ledger.set_status(RunStatus.RUNNING)
     return ledger
 

@@ -5,12 +5,18 @@ and figures (PNG and SVG) in its folder.
 """
 
 import argparse
-import signal
 import sys
 from collections.abc import Sequence
 
 from db import ConflictError, LedgerError, UsageError
-from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_INTERRUPTED, EXIT_USER, report_error
+from stream.commands import (
+    EXIT_DAMAGE,
+    EXIT_DONE,
+    EXIT_INTERRUPTED,
+    EXIT_USER,
+    heed_interrupts,
+    report_error,
+)
 from stream.errors import RunInterrupted, StreamError, UserError
 from stream.place_options import resume_command
 from stream.studies.ablation import ABLATION
@@ -26,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
     options = parser().parse_args(given)
     command = next(command for command in COMMANDS if command.name == options.study)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    heed_interrupts()
     try:
         lines = command.run(options)
     except RunInterrupted as interruption:

@@ -8,7 +8,7 @@ machine computes other bits, so values and predictions were compared instead.
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from db import Database, LedgerError, UsageError
 from db.ledger import Ledger
@@ -20,12 +20,14 @@ from stream.commands import (
     EXIT_INTERRUPTED,
     EXIT_NOT_COMPARABLE,
     EXIT_USER,
+    heed_interrupts,
     report_error,
 )
 from stream.errors import DamageError, StreamError, UserError
 from stream.learning.learner import Learner
 from stream.model.backbone import find_backbone, hash_files
 from stream.recorded_learner import recorded_learner
+from stream.reports.words import count
 from stream.results import load_results
 from stream.serving import TaskServer
 from tasks.task import MAIN_SPLIT
@@ -43,6 +45,8 @@ class Verdict:
     """Among test splits that could not be compared bit for bit."""
     num_tasks: int = 0
     """Tasks that were evaluated again, each on one test split or more."""
+    num_to_come: int = 0
+    """Tasks of the stream that have not been learned."""
     serves_tasks: bool = True
     """False for a study: what it stored was hashed, and there is nothing to evaluate again."""
 
@@ -67,6 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--run", required=True, help="name of the run")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     options = parser.parse_args(arguments)
+    heed_interrupts()
     try:
         with Database.open(options.db, read_only=True) as database:
             verdict = verify(database.ledger(options.run), device=options.device)
@@ -90,7 +95,7 @@ def verify(ledger: Ledger, *, device: str = "auto") -> Verdict:
     run = ledger.run()
     print(f"run {run.name}: {run.status.value}, {len(run.task_names)} tasks, method {run.method}")
     damages = [damage.sentence for damage in (*ledger.check_rows(), *ledger.check_blobs())]
-    print(f"stored rows and blobs: {'intact' if not damages else damages[0]}")
+    print(f"stored rows and blobs: {'damaged' if damages else 'intact'}")
     damages += _missing_cells(ledger, run) + _damaged_files(run)
     if damages:
         return Verdict(damages=tuple(damages))
@@ -104,10 +109,14 @@ def verify(ledger: Ledger, *, device: str = "auto") -> Verdict:
         )
         return Verdict(damages=(sentence,))
     print(f"backbone {run.backbone}: fingerprint {run.backbone_sha256[:12]}... unchanged")
-    num_tasks = len(ledger.parameters(owner=Owner.OWN))
-    if run.regime is Regime.SEPARATE:
-        return _verdict(_checked_scores(ledger, run), num_tasks)
-    return _verdict(_checked(learner, ledger, run), num_tasks)
+    separate = run.regime is Regime.SEPARATE
+    verdict = _verdict(_checked_scores(ledger, run) if separate else _checked(learner, ledger, run))
+    num_learned = len({learned.position for learned in ledger.learned_splits()})
+    return replace(
+        verdict,
+        num_tasks=len(ledger.parameters(owner=Owner.OWN)),
+        num_to_come=len(run.task_names) - num_learned,
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,7 +128,7 @@ class _Check:
     num_changed: int
 
 
-def _verdict(checks: Iterator[_Check], num_tasks: int) -> Verdict:
+def _verdict(checks: Iterator[_Check]) -> Verdict:
     done: list[_Check] = []
     for check in checks:
         print(check.sentence)
@@ -129,7 +138,6 @@ def _verdict(checks: Iterator[_Check], num_tasks: int) -> Verdict:
         num_equal=sum(check.equal is True for check in done),
         num_not_comparable=sum(check.equal is None for check in done),
         num_changed_predictions=sum(check.num_changed for check in done if check.equal is None),
-        num_tasks=num_tasks,
     )
 
 
@@ -255,8 +263,10 @@ def _last_lines(verdict: Verdict) -> Iterator[str]:
         )
     elif not verdict.serves_tasks:
         yield "intact: every stored byte has its recorded hash; a study serves no task, so none is evaluated"
-    else:
+    elif verdict.num_equal:
         yield f"proven bit for bit: {verdict.num_equal} of {verdict.num_equal} {verdict.noun}"
+    if not verdict.damages and verdict.serves_tasks and verdict.num_to_come:
+        yield f"{count(verdict.num_to_come, 'task')} of the stream not learned yet: nothing is said of them"
 
 
 if __name__ == "__main__":

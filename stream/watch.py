@@ -6,7 +6,6 @@ a look costs as much as the arrival under way, however long the stream.
 """
 
 import argparse
-import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -16,7 +15,14 @@ from datetime import UTC, datetime
 from db import Database, Ledger, LedgerError, UsageError
 from db.records import EvaluationRecord, LearnedSplit, Owner, Regime, RunRecord, RunStatus, TaskRecord
 from db.trial_records import TrialRecord, TrialStatus
-from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_INTERRUPTED, EXIT_USER, report_error
+from stream.commands import (
+    EXIT_DAMAGE,
+    EXIT_DONE,
+    EXIT_INTERRUPTED,
+    EXIT_USER,
+    heed_interrupts,
+    report_error,
+)
 from stream.comparisons import comparison
 from stream.coverage import coverage_of
 from stream.display import DisplayKind, open_display, print_picture
@@ -221,8 +227,7 @@ def watch(database: Database, name: str, *, once: bool, display: DisplayKind) ->
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code."""
     options = parser().parse_args(arguments)
-    # A plain `kill` leaves the alternate screen as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    heed_interrupts()  # a plain `kill` leaves the alternate screen as Ctrl-C does
     try:
         with Database.open(options.db, read_only=True) as database:
             name = latest_run(database, options.run)

@@ -47,7 +47,7 @@ def _paper_differences(card: TaskCard, counts: Counter[str]) -> list[str]:
     paper = card.paper
     if paper is None:
         return []
-    notes = ["the paper's own splits are unpublished: its sizes are matched, not its rows"]
+    notes = ["the paper's own splits are unpublished: these are others, in its proportions"]
     num_rows = paper.num_train + paper.num_valid + paper.num_test
     if counts.total() != num_rows:
         notes.append(f"{counts.total()} rows where the paper has {num_rows}")

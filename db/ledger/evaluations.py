@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Select, and_, func, insert, select
 
-from db.blobs import get_blob, put_blob, sha256_of
+from db.blobs import get_blob, put_blob, sha256_of, task_name
 from db.errors import ConflictError, DamageError
 from db.ledger.part import LedgerPart
 from db.records import EvaluationRecord, PlanRecord
@@ -191,7 +191,8 @@ class EvaluationRows(LedgerPart):
                 DamageError
             ) as error:  # whose they are is searched for only now: that takes a pass over the rows
                 on = connection.execute(first.limit(1)).scalar()
-                raise DamageError(replace(error.damage, position=on)) from error
+                task = task_name(connection, self.name, on)
+                raise DamageError(replace(error.damage, position=on, task=task)) from error
 
     def _evaluations(self) -> Select[Any]:
         return (

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Table, select, tuple_
 
-from db.blobs import get_blob
+from db.blobs import get_blob, task_name
 from db.errors import DamageError
 from db.ledger.part import LedgerPart
 from db.measurement_tables import MeasurementRow
@@ -18,6 +18,16 @@ ROWS_PER_TRANSACTION = 10_000
 
 class Integrity(LedgerPart):
     """What can be proven from the database alone."""
+
+    def require_intact(self) -> None:
+        """Check all rows and blobs.
+
+        Raises:
+            DamageError: the first of them that is not what was recorded.
+        """
+        damages = self.check_rows(limit=1) or self.check_blobs(limit=1)
+        if damages:
+            raise DamageError(damages[0])
 
     def check_rows(self, limit: int = 10) -> tuple[Damage, ...]:
         """Recompute the digest of every row of results, and name those that were edited.
@@ -75,8 +85,11 @@ class Integrity(LedgerPart):
         else:
             position = row["position"]
             what = f"row of {row['owner']} parameters"
+        with self.storage.reading() as connection:
+            task = task_name(connection, self.name, position)
         expected = recorded.hex() if isinstance(recorded, bytes) else None
-        return Damage(run=self.name, position=position, what=what, expected=expected, found=digest.hex())
+        found = digest.hex()
+        return Damage(run=self.name, position=position, what=what, expected=expected, found=found, task=task)
 
     def check_blobs(self, limit: int = 10) -> tuple[Damage, ...]:
         """Read and hash every blob that the run refers to, each once, and name those that changed.

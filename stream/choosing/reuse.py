@@ -14,6 +14,7 @@ from stream.errors import DamageError
 from stream.learning.learner import Learned, Learner, PreparedTask
 from stream.model.parameters import NO_PARAMETERS, TaskParameters
 from stream.recording import begin_arrival, record_learned
+from stream.results import TAKEN_OVER
 from stream.scheduler import Arrival
 from stream.simulator import learn_arrival
 
@@ -33,9 +34,7 @@ def learn_once(arrival: Arrival, learner: Learner, ledger: Ledger, display: Disp
         return
     prepared = begin_arrival(arrival, learner, ledger, display)
     own = TaskParameters.from_bytes(ledger.found_content(found))
-    learned = learned_from(
-        found.found, own, learner, prepared, (f"not trained again: taken from {found.run}",)
-    )
+    learned = learned_from(found.found, own, learner, prepared, (f"{TAKEN_OVER} {found.run}",))
     if isinstance(found.found, ParametersRecord):
         check_memory(found.found, learned)
     for epoch in found.history:

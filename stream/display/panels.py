@@ -82,8 +82,11 @@ def progress_text(state: StreamState, now: float, width: int) -> Text:
 
 
 def work_seconds(state: StreamState) -> float:
-    """Time spent training and re-evaluating, over all sittings of the run."""
-    return sum((task.seconds or 0.0 for task in state.tasks), state.evaluation_seconds)
+    """Time spent training and re-evaluating, over all sittings; what other runs trained is left out."""
+    trained = (task.seconds or 0.0 for task in state.tasks if not task.is_taken_over)
+    current = state.current
+    begun = current.epochs if current is not None and current.position >= len(state.tasks) else ()
+    return sum((*trained, *(epoch.seconds for epoch in begun)), state.evaluation_seconds)
 
 
 def now_lines(state: StreamState, width: int) -> Lines:
@@ -144,11 +147,13 @@ def proof_text(state: StreamState) -> Text:
     if not proof.num_expected:
         return Text("no comparison yet")
     style = {ProofStatus.FORGOTTEN: "red", ProofStatus.NOT_COMPARABLE: "yellow"}.get(proof.status, "green")
-    text = Text(f"{proof.num_equal:,} of {plural(proof.num_expected, 'comparison')} equal", style)
+    text = Text(f"{proof.num_equal:,} of {plural(proof.num_done, 'comparison')} equal", style)
     if proof.num_different:
         text.append(f", {proof.num_different:,} differ", "bold red")
     if proof.num_not_comparable:
         text.append(f", {proof.num_not_comparable:,} not comparable", "bold yellow")
+    if proof.num_done < proof.num_expected:
+        text.append(f", {proof.num_expected - proof.num_done:,} to come", "dim")
     if not proof.coverage.is_full:
         text.append(f" ({proof.coverage.text}: not every task is evaluated again)", "yellow")
     return text

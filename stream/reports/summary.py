@@ -16,6 +16,7 @@ from stream.reports.averages import (
 )
 from stream.reports.candidates import choice_text
 from stream.reports.coverage import coverage_text, forgetting_in_part
+from stream.reports.setting import capped_text, setting_text
 from stream.reports.words import count, megabytes, number
 from stream.results import RunResults, TaskResult
 
@@ -56,7 +57,14 @@ def facts(results: RunResults, *, bert_base_growth: float | None) -> tuple[Fact,
         *([Fact(title="Choice", text=choice_text(results))] if results.trials else []),
         *([Fact(title="Ablation", text=ablations_text(results.ablations))] if results.ablations else []),
         Fact(title="Data", text=data_text(results)),
+        *_setting(results),
     )
+
+
+def _setting(results: RunResults) -> Iterator[Fact]:
+    text = setting_text(results.run)
+    if text is not None:
+        yield Fact(title="Setting", text=text)
 
 
 def _comparisons(results: RunResults) -> Iterator[Fact]:
@@ -84,7 +92,8 @@ def _average_text(results: RunResults, average: Average) -> str:
     )
     if after is None and results.run.regime is Regime.STREAM:
         arrivals = ", each at its own arrival"
-    text = f"{number(average.value)} over {count(average.num_tasks, f'{kind} task')}{arrivals}"
+    tasks = count(average.num_tasks, f"{kind} task")
+    text = f"{number(average.value)} over {tasks}{capped_text(results)}{arrivals}"
     beside = [] if len(average.metrics) == 1 else [f"each by its main metric: {', '.join(average.metrics)}"]
     if average.value is None:
         beside.append("a metric is undefined")
@@ -136,7 +145,7 @@ def comparisons_text(results: RunResults) -> str:
         )
         if amount
     ]
-    text = f"{proof.num_equal:,} of {proof.num_expected:,} comparisons equal"
+    text = f"{proof.num_equal:,} of {proof.num_done:,} comparisons equal"
     return f"{text} ({', '.join(others)})" if others else text
 
 

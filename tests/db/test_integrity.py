@@ -41,7 +41,7 @@ def test_one_flipped_bit_in_tensors_is_refused_and_named(learned: Ledger) -> Non
     """Reading damaged tensors raises with run, position and both hashes; the check lists the same."""
     damaged = flipped(content_of(1))
     edit(learned, "UPDATE blobs SET content = ? WHERE sha256 = ?", damaged, sha256_of(content_of(1)))
-    with pytest.raises(DamageError, match=r"own parameters of run 'first', position 1") as caught:
+    with pytest.raises(DamageError, match=r"own parameters of run 'first', task '\w+'") as caught:
         learned.parameters_content(1)
     found = caught.value.damage
     assert (found.expected, found.found) == (sha256_of(content_of(1)), sha256_of(damaged))
@@ -52,7 +52,7 @@ def test_one_flipped_bit_in_tensors_is_refused_and_named(learned: Ledger) -> Non
 def test_a_missing_blob_is_named(learned: Ledger) -> None:
     """A blob whose row is gone is damage with nothing found."""
     edit(learned, "DELETE FROM blobs WHERE sha256 = ?", sha256_of(content_of(2)))
-    with pytest.raises(DamageError, match="position 2: missing"):
+    with pytest.raises(DamageError, match=r"task '\w+': missing"):
         learned.parameters_content(2)
     (damage,) = learned.check_blobs()
     assert (damage.position, damage.what, damage.found) == (2, "own parameters", None)
@@ -71,7 +71,7 @@ def test_a_damaged_file_of_a_large_blob_is_named(file_ledger: Ledger, harm: str)
         path.write_bytes(flipped(content))
     else:
         path.unlink()
-    with pytest.raises(DamageError, match="own parameters of run 'first', position 0"):
+    with pytest.raises(DamageError, match="own parameters of run 'first', task '\\w+'"):
         file_ledger.parameters_content(0)
 
 
@@ -83,7 +83,7 @@ def test_damaged_splits_and_predictions_are_named(learned: Ledger, content: byte
     edit(learned, "UPDATE blobs SET content = ? WHERE sha256 = ?", flipped(content), sha256_of(content))
     (damage,) = learned.check_blobs()
     assert (damage.position, damage.what) == (1, what)
-    with pytest.raises(DamageError, match=f"{what} of run 'first', position 1"):
+    with pytest.raises(DamageError, match=f"{what} of run 'first', task '\\w+'"):
         learned.test_set(1) if what == "test split" else learned.predictions(sha256_of(content))
 
 

@@ -262,7 +262,7 @@ def test_edited_rows_and_flipped_bits_are_named(file_ledger: Ledger) -> None:
     assert (blob.position, blob.what) == (0, "parameters of trial 0")
     found = file_ledger.find_trial(RECIPE)
     assert found is not None
-    with pytest.raises(DamageError, match="parameters to be reused of run 'first', position 0"):
+    with pytest.raises(DamageError, match="parameters to be reused of run 'first', task "):
         file_ledger.found_content(found)
 
 

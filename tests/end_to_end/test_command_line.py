@@ -81,7 +81,7 @@ def test_resume_refuses_another_configuration_and_rewrites_the_reports_of_its_ow
     shutil.rmtree("runs/mine")
     again = run("--name", "mine", "--resume")
     assert again.code == 0
-    assert "epoch" not in again.out
+    assert "epoch 1" not in again.out
     assert Path("runs/mine/summary.md").exists()
 
 

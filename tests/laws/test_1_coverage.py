@@ -93,7 +93,7 @@ def test_a_flipped_bit_is_found_in_every_mode(file: Path, learner: Learner, reev
             flipped = bytes([*content[:-1], content[-1] ^ 1])
             connection.execute("UPDATE blobs SET content = ? WHERE sha256 = ?", (flipped, sha256))
         connection.close()
-        with pytest.raises(DamageError, match="own parameters of run 'tiny', position 0"):
+        with pytest.raises(DamageError, match=f"own parameters of run 'tiny', task '{NAMES[0]}'"):
             simulate(tiny_stream(TASKS), learner, ledger, QuietDisplay())
 
 

@@ -129,7 +129,7 @@ def test_a_flipped_bit_of_a_further_split_is_named(mixed: Path, capsys: pytest.C
     """One bit of the stored tokens of the second split, and one of its predictions in memory."""
     flip_bit(mixed, "SELECT sha256 FROM test_sets WHERE split = 'mismatched'", place=1.0)
     assert main(["--db", f"sqlite:///{mixed}", "--run", "tiny"]) == 1
-    assert "mismatched split of run 'tiny', position 1" in capsys.readouterr().out
+    assert "mismatched split of run 'tiny', task 'clouds'" in capsys.readouterr().out
 
 
 def test_removal_keeps_the_other_kinds(mixed: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -99,7 +99,7 @@ def test_a_bit_that_flips_while_its_tensors_are_resident_is_found(
         server = TaskServer(tiny_learner(backbone), database.ledger("tiny"))
         server.evaluate(after=3, on=1)
         flip(finished, table, 1)
-        with pytest.raises(DamageError, match=f"{what} of run 'tiny', position 1"):
+        with pytest.raises(DamageError, match=f"{what} of run 'tiny', task '{NAMES[1]}'"):
             server.evaluate(after=3, on=1)
         server.evaluate(after=3, on=2)
 

@@ -130,7 +130,7 @@ def test_a_flipped_bit_in_stored_questions_is_named(
     """One bit anywhere in contexts, answers, offsets or tokens is damage, and the sentence names the task."""
     flip_bit(copy, "SELECT sha256 FROM test_sets WHERE position = 1", place)
     assert main(["--db", f"sqlite:///{copy}", "--run", "tiny"]) == 1
-    assert "test split of run 'tiny', position 1" in capsys.readouterr().out
+    assert "test split of run 'tiny', task 'clouds'" in capsys.readouterr().out
 
 
 def test_removal_of_a_span_task_keeps_the_others(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ from shutil import copytree
 import pytest
 
 from db import Database
-from stream import verify
+from stream import report, verify
 from stream.comparisons import ProofStatus
 from stream.learning.recipe import Recipe
 from stream.model.backbone import Backbone, load_backbone
@@ -60,7 +60,7 @@ def test_an_untouched_run_is_proven(finished: Path, capsys: pytest.CaptureFixtur
 
 @pytest.mark.parametrize("place", [0, 500, -1])
 def test_one_flipped_bit_is_named(finished: Path, place: int, capsys: pytest.CaptureFixture[str]) -> None:
-    """A bit of stored parameters, wherever it lies, is found, and the task's position is named."""
+    """A bit of stored parameters, wherever it lies, is found, and the task is named; no report is written."""
     query = "SELECT b.sha256, b.content FROM blobs b JOIN parameters p USING (sha256) WHERE p.position = 1"
     connection = sqlite3.connect(finished)
     ((sha256, content),) = connection.execute(query).fetchall()
@@ -70,8 +70,13 @@ def test_one_flipped_bit_is_named(finished: Path, place: int, capsys: pytest.Cap
     edit(finished, "UPDATE blobs SET content = ? WHERE sha256 = ?", bytes(flipped), sha256)
     code, line = verified(finished, capsys)
     assert code == 1
-    assert line.startswith("DAMAGED OR FORGOTTEN: Damaged: own parameters of run 'tiny', position 1: ")
+    assert line.startswith(
+        f"DAMAGED OR FORGOTTEN: Damaged: own parameters of run 'tiny', task '{NAMES[1]}': "
+    )
     assert sha256 in line
+    assert report.main(["--db", f"sqlite:///{finished}", "--run", "tiny", "--out", str(finished.parent)]) == 1
+    assert NAMES[1] in capsys.readouterr().err
+    assert not (finished.parent / "summary.md").exists()
 
 
 @pytest.mark.parametrize(
@@ -85,7 +90,7 @@ def test_an_edited_evaluation_is_named(
     edit(finished, statement, value)
     code, line = verified(finished, capsys)
     assert code == 1
-    assert "evaluation row (after 1, on 0, test) of run 'tiny', position 0" in line
+    assert f"evaluation row (after 1, on 0, test) of run 'tiny', task '{NAMES[0]}'" in line
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json"])

@@ -164,7 +164,7 @@ def test_differences_from_the_card_and_the_paper_are_noted(make_card):
         "51 rows where the card expects 50",
         "2 classes where the card expects 3",
         "class counts differ from the card's for x",
-        "the paper's own splits are unpublished: its sizes are matched, not its rows",
+        "the paper's own splits are unpublished: these are others, in its proportions",
         "51 rows where the paper has 14640",
         "2 classes where the paper has 3",
         "blank texts, kept: 1",

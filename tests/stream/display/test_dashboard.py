@@ -8,9 +8,19 @@ from rich.style import Style
 from db.records import Regime, RunStatus
 from stream.display import state as states
 from stream.display.heatmap import NUM_SHADES, choose_window, shade
-from stream.display.state import StreamState, state_from_results
+from stream.display.panels import work_seconds
+from stream.display.state import CurrentArrival, StreamState, state_from_results
 from stream.metrics import AccuracyMatrix
-from tests.stream.display.made_states import drawn, ended, finished, made_names, made_stream, under_way
+from stream.results import TAKEN_OVER
+from tests.stream.display.made_states import (
+    drawn,
+    ended,
+    finished,
+    made_epoch,
+    made_names,
+    made_stream,
+    under_way,
+)
 
 SIZES = [(80, 24), (120, 40), (200, 60), (60, 15), (40, 10), (20, 6), (12, 3)]
 STREAMS = [(1, 0), (3, 1), (17, 0), (17, 12), (17, 16), (200, 183)]
@@ -133,6 +143,24 @@ def test_another_plan_is_not_called_equal() -> None:
         "2 of 3 comparisons equal, 1 not comparable" in line
         for line in drawn(replace(state, proof=proof), 80, 24)
     )
+
+
+def test_comparisons_to_come_are_no_failures() -> None:
+    """In the middle of an arrival, equals are counted among the comparisons that were made."""
+    state = states.state_from_results(made_stream(3, 3), now=0.0)
+    text = "\n".join(drawn(replace(state, proof=replace(state.proof, num_equal=4)), 80, 24))
+    assert "4 of 4 comparisons equal, 2 to come" in text
+
+
+def test_only_own_work_is_counted() -> None:
+    """A task that another run trained took no time of this one; epochs of an arrival that was left did."""
+    results = ended(made_stream(3, 2), RunStatus.INTERRUPTED)
+    state = states.state_from_results(results, now=0.0)
+    assert work_seconds(state) == pytest.approx(2 * 1.5 + 3 * 0.1)
+    taken = replace(results.tasks[1], notes=(f"{TAKEN_OVER} other",))
+    left = CurrentArrival(position=2, name="c", data="real", epochs=(made_epoch(2, 0),))
+    state = replace(state, tasks=(results.tasks[0], taken), current=left)
+    assert work_seconds(state) == pytest.approx(1.5 + 3 * 0.1 + made_epoch(2, 0).seconds)
 
 
 def test_the_arrival_under_way_is_described() -> None:

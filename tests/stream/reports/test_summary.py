@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from stream.comparisons import ProofStatus
 from stream.reports import last_lines
 from stream.reports.averages import averages, forgetting_summary, last_full_row, reached_share
 from stream.reports.markdown import summary_markdown
@@ -122,6 +123,41 @@ def test_half_finished_runs_have_lines(num_learned: int) -> None:
     if num_learned == 1:
         assert found["Forgetting"] == "undefined before a second arrival"
         assert found["Comparisons"] == "1 of 1 comparisons equal"
+
+
+def test_comparisons_that_were_not_made_are_no_failures() -> None:
+    """While an arrival is evaluated, equals are counted among those made, and the others are to come."""
+    results = made_results()
+    proof = replace(results.proof, num_equal=4)
+    assert lines(replace(results, proof=proof))["Comparisons"] == "4 of 4 comparisons equal (2 not made yet)"
+
+
+def test_nothing_is_proven_of_no_task() -> None:
+    """A run without an arrival has nothing that could be equal."""
+    assert made_results(num_learned=0).proof.status is ProofStatus.IN_PROGRESS
+
+
+def test_the_setting_stands_beside_the_numbers() -> None:
+    """Preset, amount of training, seed and caps are said; an average says so where caps cut its tasks."""
+    results = made_results()
+    quick = {
+        "preset": "quick",
+        "seed": 3,
+        "recipe": {"num_epochs": None, "token_budget": 100_000},
+        "limits": {"max_train": results.tasks[0].num_train, "max_valid": None, "max_test": 1_000},
+    }
+    found = lines(replace(results, run=replace(results.run, configuration=quick)))
+    num_train = f"{results.tasks[0].num_train:,}"
+    assert found["Setting"] == (
+        f"preset quick; about 100,000 training tokens a task; seed 3; "
+        f"at most {num_train} training and 1,000 test examples a task"
+    )
+    assert f"3 complete real tasks, capped at {num_train} training examples" in found["Average accuracy"]
+    whole = quick | {"recipe": {"num_epochs": 2}, "limits": {}}
+    found = lines(replace(results, run=replace(results.run, configuration=whole)))
+    assert found["Setting"] == "preset quick; 2 epochs; seed 3"
+    assert "capped" not in found["Average accuracy"]
+    assert "Setting" not in lines(replace(results, run=replace(results.run, configuration={})))
 
 
 def test_a_run_of_removed_tasks_has_lines() -> None:
