@@ -71,7 +71,7 @@ def test_a_damaged_file_of_a_large_blob_is_named(file_ledger: Ledger, harm: str)
         path.write_bytes(flipped(content))
     else:
         path.unlink()
-    with pytest.raises(DamageError, match="own parameters of run 'first', task '\\w+'"):
+    with pytest.raises(DamageError, match=r"own parameters of run 'first', task '\w+'"):
         file_ledger.parameters_content(0)
 
 
