@@ -16,15 +16,7 @@ from db.errors import DamageError
 from db.records import Damage
 from db.rows import table_of
 from db.storage import Storage
-from db.tables import (
-    BlobRow,
-    EvaluationRow,
-    LearnedSplitRow,
-    ParametersRow,
-    RunRow,
-    TaskRow,
-    TestSetRow,
-)
+from db.tables import BlobRow, EvaluationRow, LearnedSplitRow, ParametersRow, RunRow, TaskRow, TestSetRow
 from db.trial_tables import TrialRow
 
 TEMPORARY_SUFFIX = ".partial"

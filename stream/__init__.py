@@ -1,27 +1,10 @@
 """How tasks are learned, in order, and shown."""
 
 import os
-import signal
-import sys
 
+from stream.commands import leave_while_loading
 
-def _is_command() -> bool:
-    """Whether this process runs one of the commands, as `python -m stream.run` does."""
-    arguments = sys.orig_argv[1:]
-    module = arguments[arguments.index("-m") + 1 :][:1] if "-m" in arguments else []
-    return module != [] and module[0].startswith("stream.")
-
-
-def _leave(_number: int, _frame: object) -> None:
-    """End a command whose modules are still being loaded: nothing has been started."""
-    os.write(2, b"interrupted before anything was started\n")
-    os._exit(130)
-
-
-# Loading torch and transformers takes seconds, in which Ctrl-C would end in their tracebacks. A process that
-# was started to ignore it goes on doing so.
-if _is_command() and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    signal.signal(signal.SIGINT, _leave)
+leave_while_loading()
 
 # A thread waiting for its siblings at the end of a small operation spins for milliseconds by default. Where
 # another process holds a core, each operation then takes that long: training ran 6 times slower. 1,000 turns

@@ -11,14 +11,7 @@ from pathlib import Path
 
 from db import Database, LedgerError, UsageError
 from db.records import Regime, RunRecord, RunStatus
-from stream.commands import (
-    EXIT_DAMAGE,
-    EXIT_DONE,
-    EXIT_INTERRUPTED,
-    EXIT_USER,
-    heed_interrupts,
-    report_error,
-)
+from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_INTERRUPTED, EXIT_USER, heed_interrupts, report_error
 from stream.errors import StreamError, UserError
 from stream.latencies import is_latency_study, load_latencies
 from stream.method_table import MethodTable
@@ -30,7 +23,7 @@ from stream.reports.methods.layout import grid_of
 from stream.reports.methods.plain import wrapped
 from stream.reports.seeds import seed_lines
 from stream.reports.studies import study_summaries
-from stream.results import load_results
+from stream.results import load_intact_results
 from stream.seeds import seed_rows
 from stream.study_results import is_training_study, load_study
 from stream.tabulation import method_table
@@ -52,9 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             else:
                 names = named_runs(options.runs)
             names, studied = studies_apart(database, names)
-            for name in names:
-                database.ledger(name).require_intact()
-            table = method_table([load_results(database.ledger(name)) for name in names])
+            table = method_table([load_intact_results(database.ledger(name)) for name in names])
         write_method_reports(table, options.out)
     except KeyboardInterrupt:
         print("interrupted; a file is written whole or not at all", file=sys.stderr)

@@ -5,14 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from stream.commands import (
-    EXIT_DAMAGE,
-    EXIT_DONE,
-    EXIT_INTERRUPTED,
-    EXIT_USER,
-    heed_interrupts,
-    report_error,
-)
+from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_INTERRUPTED, EXIT_USER, heed_interrupts, report_error
 from stream.errors import StreamError, UserError
 from stream.options import add_stream_options, add_training_options, configurations_of
 from stream.planning.planner import make_reports

@@ -7,18 +7,11 @@ from pathlib import Path
 
 from db import Database, LedgerError, UsageError
 from db.records import Regime, RunRecord
-from stream.commands import (
-    EXIT_DAMAGE,
-    EXIT_DONE,
-    EXIT_INTERRUPTED,
-    EXIT_USER,
-    heed_interrupts,
-    report_error,
-)
+from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_INTERRUPTED, EXIT_USER, heed_interrupts, report_error
 from stream.coverage import coverage_of
 from stream.errors import StreamError, UserError
 from stream.reporting import leave_reports
-from stream.results import load_results
+from stream.results import load_intact_results
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,9 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _report(database: Database, name: str, out: Path | None) -> tuple[str, ...]:
     """Write the reports; what they say of stored bytes is checked first."""
-    ledger = database.ledger(name)
-    ledger.require_intact()
-    results = load_results(ledger)
+    results = load_intact_results(database.ledger(name))
     return leave_reports(database, results, out or Path("runs") / name)
 
 

@@ -137,6 +137,16 @@ def load_results(ledger: Ledger) -> RunResults:
     )
 
 
+def load_intact_results(ledger: Ledger) -> RunResults:
+    """Return the same once every stored row and blob of the run was hashed again.
+
+    Raises:
+        db.errors.DamageError: one of them is not what was recorded.
+    """
+    ledger.require_intact()
+    return load_results(ledger)
+
+
 def collect_results(
     *,
     run: RunRecord,

@@ -6,14 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from db import ConflictError, LedgerError, UsageError
-from stream.commands import (
-    EXIT_DAMAGE,
-    EXIT_DONE,
-    EXIT_INTERRUPTED,
-    EXIT_USER,
-    heed_interrupts,
-    report_error,
-)
+from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_INTERRUPTED, EXIT_USER, heed_interrupts, report_error
 from stream.comparisons import ProofStatus
 from stream.coverage import FULL
 from stream.display import open_display

@@ -9,14 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from db import Database, Ledger, LedgerError, UsageError
-from stream.commands import (
-    EXIT_DAMAGE,
-    EXIT_DONE,
-    EXIT_INTERRUPTED,
-    EXIT_USER,
-    heed_interrupts,
-    report_error,
-)
+from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_INTERRUPTED, EXIT_USER, heed_interrupts, report_error
 from stream.errors import StreamError, UserError
 from stream.queueing.policies import Policy
 from stream.queueing.study import outcome_of
@@ -24,13 +17,7 @@ from stream.recorded_times import Expected, RecordedTimes, recorded_times
 from stream.reports.service_markdown import service_lines
 from stream.reports.service_report import ServiceReport
 from stream.reports.service_write import write_service_reports
-from stream.service_options import (
-    DEFAULT_JOBS,
-    DEFAULT_REPLICATIONS,
-    FEWEST_JOBS,
-    settings_from,
-    study_from,
-)
+from stream.service_options import DEFAULT_JOBS, DEFAULT_REPLICATIONS, FEWEST_JOBS, settings_from, study_from
 
 EXPECTED_TEXTS = {
     Expected.TOKENS: "the training tokens of all epochs",

@@ -9,14 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from db import ConflictError, LedgerError, UsageError
-from stream.commands import (
-    EXIT_DAMAGE,
-    EXIT_DONE,
-    EXIT_INTERRUPTED,
-    EXIT_USER,
-    heed_interrupts,
-    report_error,
-)
+from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_INTERRUPTED, EXIT_USER, heed_interrupts, report_error
 from stream.errors import RunInterrupted, StreamError, UserError
 from stream.place_options import resume_command
 from stream.studies.ablation import ABLATION

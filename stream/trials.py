@@ -59,12 +59,11 @@ def labels_of(trials: Sequence[TrialRecord]) -> dict[str, str]:
 
 def chosen_labels(trials: Sequence[TrialRecord], chosen: Mapping[int, TrialRecord]) -> dict[int, str]:
     """What was chosen for each task, by position: what sets it apart from the task's other candidates."""
-    return {
-        position: labels_of([trial for trial in trials if trial.position == position] or [winner])[
-            winner.recipe_sha256
-        ]
-        for position, winner in chosen.items()
-    }
+    candidates: dict[int, list[TrialRecord]] = {position: [] for position in chosen}
+    for trial in trials:
+        if trial.position in candidates:
+            candidates[trial.position].append(trial)
+    return {at: labels_of(candidates[at] or [winner])[winner.recipe_sha256] for at, winner in chosen.items()}
 
 
 def training_label(trial: TrialRecord) -> str:

@@ -15,14 +15,7 @@ from datetime import UTC, datetime
 from db import Database, Ledger, LedgerError, UsageError
 from db.records import EvaluationRecord, LearnedSplit, Owner, Regime, RunRecord, RunStatus, TaskRecord
 from db.trial_records import TrialRecord, TrialStatus
-from stream.commands import (
-    EXIT_DAMAGE,
-    EXIT_DONE,
-    EXIT_INTERRUPTED,
-    EXIT_USER,
-    heed_interrupts,
-    report_error,
-)
+from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_INTERRUPTED, EXIT_USER, heed_interrupts, report_error
 from stream.comparisons import comparison
 from stream.coverage import coverage_of
 from stream.display import DisplayKind, open_display, print_picture

@@ -21,6 +21,7 @@ from torch import Tensor
 from stream.errors import DamageError, UserError
 from stream.model.architecture import Architecture, Pooling
 from stream.model.families import POOLER_NAMES, architecture_of, checkpoint_names
+from stream.model.hub import why_not
 from stream.model.parameters import TaskParameters, fingerprint
 from stream.model.precision import take_deterministic_algorithms
 
@@ -201,32 +202,8 @@ def _hub_folder(name: str) -> Path:
     except Exception as error:  # the hub's client raises a dozen unrelated types
         raise UserError(
             f"The backbone {name!r} is neither {MINILM!r}, nor a local folder, nor to be had from the "
-            f"Hugging Face hub ({_why_not(error)}); check the name and the network."
+            f"Hugging Face hub ({why_not(error)}); check the name and the network."
         ) from error
-
-
-def _why_not(error: Exception) -> str:
-    """What the hub's client ran into, in words."""
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-    )
-
-    match error:
-        case HFValidationError():
-            return "no model can have that name"
-        case GatedRepoError():
-            return "the model is there for those who were granted access"
-        case RepositoryNotFoundError():
-            return "it has no public model of that name"
-        case LocalEntryNotFoundError():
-            return "it could not be reached, and the model is not in its cache"
-        case OSError(strerror=str(reason)):
-            return reason
-        case _:
-            return "it gave no answer that can be used"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,14 +12,7 @@ import torch
 
 from stream.errors import UserError
 from stream.model.architecture import KNOWN_ARCHITECTURES, Architecture, tensor_shapes
-from stream.model.backbone import (
-    MINILM,
-    Backbone,
-    load_backbone,
-    local_folder,
-    make_backbone,
-    minilm_folder,
-)
+from stream.model.backbone import MINILM, Backbone, load_backbone, local_folder, make_backbone, minilm_folder
 from tasks import did_you_mean
 
 _WEIGHTS_SCALE = 0.02

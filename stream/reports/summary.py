@@ -7,13 +7,7 @@ from db.records import Regime
 from stream.comparisons import ProofStatus
 from stream.metrics import KINDS_OF_DATA, WHY_NO_FORGETTING, WHY_NO_FORWARD_TRANSFER
 from stream.reports.ablation.text import ablations_text
-from stream.reports.averages import (
-    Average,
-    averages,
-    forgetting_summary,
-    last_full_row,
-    served_tasks,
-)
+from stream.reports.averages import Average, averages, forgetting_summary, last_full_row, served_tasks
 from stream.reports.candidates import choice_text
 from stream.reports.coverage import coverage_text, forgetting_in_part
 from stream.reports.setting import capped_text, setting_text

@@ -2,12 +2,7 @@ import pytest
 import torch
 
 from stream.errors import UserError
-from stream.model.precision import (
-    choose_device,
-    choose_dtype,
-    cpu_capability,
-    take_deterministic_algorithms,
-)
+from stream.model.precision import choose_device, choose_dtype, cpu_capability, take_deterministic_algorithms
 
 
 def test_cuda_is_taken_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
