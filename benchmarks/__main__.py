@@ -15,12 +15,13 @@ from benchmarks.peers.comparison import PeersOptions, measure_peers
 from benchmarks.reevaluate import measure_reevaluation
 from benchmarks.result import Result, keep
 from benchmarks.roofline import measure_roofline
+from benchmarks.startup import measure_startup
 from benchmarks.train import measure_training
 from benchmarks.whole_run import WholeRunOptions, measure_stream
 from db import LedgerError
-from stream.coverage import FULL
 from stream.errors import StreamError
-from stream.model.precision import choose_device
+from stream.model.backbone.precision import choose_device
+from stream.results.coverage import FULL
 from tasks import TaskError
 
 BENCHMARKS: dict[str, Callable[[Namespace], Result]] = {
@@ -32,6 +33,7 @@ BENCHMARKS: dict[str, Callable[[Namespace], Result]] = {
     "long-ledger": lambda options: measure_long_ledger(options.tasks),
     "roofline": lambda options: measure_roofline(options.repeats),
     "peers": lambda options: measure_peers(_peers_options(options)),
+    "startup": lambda options: measure_startup(options.before, options.repeats),
     "ablation": lambda options: measure_ablation(options.repeats, options.task, options.data_home),
     "stream": lambda options: measure_stream(
         WholeRunOptions(tasks=options.tasks, data_home=options.data_home, display=options.display)
@@ -43,7 +45,7 @@ def _parser() -> ArgumentParser:
     parser = ArgumentParser(prog="python -m benchmarks", description=__doc__)
     names = parser.add_subparsers(dest="name", required=True, metavar="NAME", help=", ".join(BENCHMARKS))
     parsers = {name: names.add_parser(name) for name in BENCHMARKS}
-    for name in ("train", "reevaluate", "ledger", "roofline", "peers", "ablation"):
+    for name in ("train", "reevaluate", "ledger", "roofline", "peers", "ablation", "startup"):
         repeats = 3 if name == "peers" else 5
         parsers[name].add_argument(
             "--repeats",
@@ -63,6 +65,9 @@ def _parser() -> ArgumentParser:
     _add_peers(parsers["peers"])
     parsers["ablation"].add_argument("--task", default="airline", help="task of additional17 (airline)")
     parsers["ablation"].add_argument("--data-home", help="folder of the real files (STREAM_DATA)")
+    parsers["startup"].add_argument(
+        "--before", type=Path, required=True, help="another checkout whose commands are timed beside these"
+    )
     _add_stream(parsers["stream"])
     for name in ("peers", "stream"):
         parsers[name].add_argument(

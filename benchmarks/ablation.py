@@ -6,15 +6,17 @@ from pathlib import Path
 
 from benchmarks.result import Figure, Result, interleaved, ratios
 from stream.learning.evaluation import EvaluationSet, evaluate_set, lay_out, make_plan
-from stream.learning.objectives import Scoring, scoring_of
-from stream.model.adapter import without_adapters
-from stream.model.backbone import MINILM, Backbone, load_backbone
-from stream.model.bottleneck import houlsby
-from stream.model.encoder import assemble
-from stream.model.methods import fresh_parameters
-from stream.model.parameters import TaskParameters
-from stream.model.precision import choose_device, choose_dtype
-from stream.studies.spans import SpanEvaluator
+from stream.learning.objectives.objective import Scoring, scoring_of
+from stream.model.backbone.backbone import Backbone
+from stream.model.backbone.loading import load_backbone
+from stream.model.backbone.names import MINILM
+from stream.model.backbone.parameters import TaskParameters
+from stream.model.backbone.precision import choose_device, choose_dtype
+from stream.model.encoder.adapter import without_adapters
+from stream.model.encoder.encoder import assemble
+from stream.model.methods.bottleneck import houlsby
+from stream.model.methods.method import fresh_parameters
+from stream.study.ablation.spans import SpanEvaluator
 from tasks import Limits, Task, load_task, open_suite, resolve_home
 
 ADAPTER_SIZE = 64

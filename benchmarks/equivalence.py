@@ -34,13 +34,15 @@ from benchmarks.equivalence_material import (
 )
 from benchmarks.result import Figure, Result
 from stream.errors import StreamError
-from stream.model.backbone import MINILM, Backbone, load_backbone, minilm_folder
-from stream.model.batch import Batch
-from stream.model.catalogue import lora
-from stream.model.encoder import encode
-from stream.model.low_rank import merge
-from stream.model.methods import Method
-from stream.model.specification import method_named
+from stream.model.backbone.backbone import Backbone
+from stream.model.backbone.loading import load_backbone, minilm_folder
+from stream.model.backbone.names import MINILM
+from stream.model.encoder.encoder import encode
+from stream.model.encoder.low_rank import merge
+from stream.model.encoder.packing import Batch
+from stream.model.methods.catalogue import lora
+from stream.model.methods.method import Method
+from stream.model.methods.specification import method_named
 
 LOGITS_BOUND = 1e-5
 """Largest difference of a logit, in float32."""

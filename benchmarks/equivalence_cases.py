@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from stream.model.families import checkpoint_name
+from stream.model.backbone.families import checkpoint_name
 
 REDUCTION = 16
 """Hidden size over adapter size, in both backbones."""

@@ -6,10 +6,11 @@ import torch
 from torch import Tensor
 from transformers import BertConfig, BertModel
 
-from stream.model.backbone import CPU, MINILM, Backbone, make_backbone
-from stream.model.families import architecture_of, checkpoint_names
-from stream.model.methods import Method, fresh_parameters
-from stream.model.parameters import NO_PARAMETERS
+from stream.model.backbone.backbone import CPU, Backbone, make_backbone
+from stream.model.backbone.families import architecture_of, checkpoint_names
+from stream.model.backbone.names import MINILM
+from stream.model.backbone.parameters import NO_PARAMETERS
+from stream.model.methods.method import Method, fresh_parameters
 
 RANDOM = "random"
 """Name of the random backbone."""

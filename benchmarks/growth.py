@@ -23,14 +23,15 @@ import torch
 
 from benchmarks.result import RESULTS, Figure, Result
 from benchmarks.tiny_backbone import save_tiny_backbone
-from stream import simulator
-from stream.configuration import Overrides, Preset, RunConfiguration, limits_for, recipe_for
-from stream.coverage import FULL, Coverage, parse_coverage
 from stream.display import QuietDisplay
-from stream.growth import GrowthPoint
+from stream.engine import simulator
+from stream.engine.configuration import Overrides, Place, Preset, RunConfiguration, limits_for, recipe_for
+from stream.engine.session import run_session
 from stream.learning.learner import Learner
-from stream.results import TaskResult
-from stream.session import Place, run_session
+from stream.report import leave_reports
+from stream.results.coverage import FULL, Coverage, parse_coverage
+from stream.results.growth import GrowthPoint
+from stream.results.run_results import TaskResult
 from tasks import DataMode
 
 OPTIONS = "train=40,valid=10,test=20,classes=2..4,words=8"
@@ -131,7 +132,9 @@ def measure_growth(num_tasks: int, reevaluate: str = FULL) -> Result:
         clock = _Clock()
         recorder = _Recorder(clock, folder / "runs.db", report_at)
         with _timed_loop(clock):
-            run_session(_configuration(folder, num_tasks, reevaluate), _place(folder), recorder)
+            run_session(
+                _configuration(folder, num_tasks, reevaluate), _place(folder), recorder, leave_reports
+            )
         end, _ = clock.lap()
     _write_points(recorder.points, RESULTS / "growth.csv")
     _draw(recorder, RESULTS / "growth.png")

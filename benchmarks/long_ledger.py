@@ -16,8 +16,8 @@ from benchmarks.ledger import PLAN, PREDICTIONS, evaluation_record, new_run, par
 from benchmarks.peers.conversation import peak_bytes
 from benchmarks.result import Figure, Result
 from db import Database, Ledger
-from stream.reports import write_reports
-from stream.results import load_results
+from stream.reports.run import write_reports
+from stream.results.run_results import load_results
 
 BLOB_BYTES = 2_000
 """Of a task's tensors: small, since it is the rows that are many."""

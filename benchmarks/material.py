@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from stream.learning.encoding import TokenSet, encode_split
-from stream.model.backbone import Backbone
+from stream.model.backbone.backbone import Backbone
 from tasks import DataMode, Limits, load_task, open_suite
 
 

@@ -9,9 +9,9 @@ from stream.learning.job import TaskData, TrainingJob
 from stream.learning.observer import Observer
 from stream.learning.recipe import Recipe
 from stream.learning.training import Trained, train
-from stream.model.backbone import Backbone
-from stream.model.methods import Method, fresh_parameters
-from stream.model.parameters import NO_PARAMETERS
+from stream.model.backbone.backbone import Backbone
+from stream.model.backbone.parameters import NO_PARAMETERS
+from stream.model.methods.method import Method, fresh_parameters
 
 VALIDATION_EXAMPLES = 2
 """The training validates once at its end; with so few examples that takes no time."""

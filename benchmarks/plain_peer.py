@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoModel
 
-from stream.model.backbone import minilm_folder
-from stream.model.batch import Batch
+from stream.model.backbone.loading import minilm_folder
+from stream.model.encoder.packing import Batch
 
 
 class AdaptedDense(nn.Module):

@@ -11,12 +11,14 @@ from benchmarks.result import Figure, Result, interleaved, ratios
 from db import write_file_durably
 from stream.learning.encoding import TokenSet
 from stream.learning.evaluation import evaluate, evaluation_rows, make_plan
-from stream.learning.objectives import BY_ACCURACY
-from stream.model.backbone import MINILM, Backbone, load_backbone
-from stream.model.bottleneck import default_adapter_size, houlsby
-from stream.model.methods import fresh_parameters
-from stream.model.parameters import TaskParameters
-from stream.model.precision import DeviceChoice, choose_device, choose_dtype
+from stream.learning.objectives.objective import BY_ACCURACY
+from stream.model.backbone.backbone import Backbone
+from stream.model.backbone.loading import load_backbone
+from stream.model.backbone.names import MINILM, DeviceChoice
+from stream.model.backbone.parameters import TaskParameters
+from stream.model.backbone.precision import choose_device, choose_dtype
+from stream.model.methods.bottleneck import default_adapter_size, houlsby
+from stream.model.methods.method import fresh_parameters
 
 NUM_LABELS = 3
 _TASKS = (("airline", 320), ("us-economic-performance", 160), ("20-newsgroups", 64))

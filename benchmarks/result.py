@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from stream.environment import describe_environment
-from stream.model.precision import choose_dtype
+from stream.engine.environment import describe_environment
+from stream.model.backbone.precision import choose_dtype
 
 RESULTS = Path(__file__).parent / "results"
 

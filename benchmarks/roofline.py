@@ -14,14 +14,16 @@ import torch.nn.functional as F
 
 from benchmarks.result import Figure, Result, interleaved
 from stream.learning.flat import FlatParameters
-from stream.model.architecture import Architecture
-from stream.model.backbone import MINILM, Backbone, load_backbone
-from stream.model.batch import Batch
-from stream.model.bottleneck import default_adapter_size, houlsby
-from stream.model.dropout import MaskPool, StepDropout
-from stream.model.encoder import assemble, logits
-from stream.model.methods import fresh_parameters
-from stream.model.precision import choose_device, choose_dtype
+from stream.model.backbone.architecture import Architecture
+from stream.model.backbone.backbone import Backbone
+from stream.model.backbone.loading import load_backbone
+from stream.model.backbone.names import MINILM
+from stream.model.backbone.precision import choose_device, choose_dtype
+from stream.model.encoder.dropout import MaskPool, StepDropout
+from stream.model.encoder.encoder import assemble, logits
+from stream.model.encoder.packing import Batch
+from stream.model.methods.bottleneck import default_adapter_size, houlsby
+from stream.model.methods.method import fresh_parameters
 
 NUM_LABELS = 3
 ROWS = (8, 32, 128)

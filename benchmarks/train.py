@@ -12,11 +12,13 @@ from benchmarks.own_training import one_epoch
 from benchmarks.plain_peer import PlainPeer
 from benchmarks.result import Figure, Result, interleaved, ratios
 from stream.learning import steps
-from stream.learning.batching import epoch_batches
 from stream.learning.encoding import TokenSet
-from stream.model.backbone import MINILM, Backbone, load_backbone
-from stream.model.bottleneck import default_adapter_size, houlsby
-from stream.model.precision import DeviceChoice, choose_device, choose_dtype
+from stream.learning.job import epoch_batches
+from stream.model.backbone.backbone import Backbone
+from stream.model.backbone.loading import load_backbone
+from stream.model.backbone.names import MINILM, DeviceChoice
+from stream.model.backbone.precision import choose_device, choose_dtype
+from stream.model.methods.bottleneck import default_adapter_size, houlsby
 
 BATCH_SIZE = 32
 NUM_LABELS = 3

@@ -18,15 +18,16 @@ import torch
 from benchmarks.meter import REST, Boundary, Meter
 from benchmarks.result import Figure, Result
 from db import Database, Ledger
-from stream import serving, session, simulator
-from stream.configuration import Overrides, Preset, RunConfiguration, limits_for, recipe_for
+from stream import report
 from stream.display import Display, DisplayKind, open_display
+from stream.engine import serving, simulator, wiring
+from stream.engine.configuration import Overrides, Place, Preset, RunConfiguration, limits_for, recipe_for
+from stream.engine.serving import TaskServer
+from stream.engine.session import run_session
 from stream.learning import evaluation, learner, training
 from stream.learning.learner import Learner
-from stream.model.backbone import Backbone
-from stream.results import RunResults
-from stream.serving import TaskServer
-from stream.session import Place, run_session
+from stream.model.backbone.backbone import Backbone
+from stream.results.run_results import RunResults
 from tasks import DataMode, resolve_home
 
 OVERHEAD = ("ledger", "digests", "display", "reports")
@@ -79,7 +80,7 @@ def run_measured(
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
         meter = Meter(lambda part: part if part in ("tokenise", "load data") else "display")
         with meter.watching(list(_boundaries(display))):
-            results = run_session(configuration, place, display)
+            results = run_session(configuration, place, display, lambda *of: report.leave_reports(*of))
         meter.lap()
     return meter, results
 
@@ -87,8 +88,8 @@ def run_measured(
 def _boundaries(display: Display) -> Iterator[Boundary]:
     """Every function through which a part is entered."""
     for part, owner, names in (
-        ("load backbone", session, ("load_backbone",)),
-        ("load data", session, ("load_task",)),
+        ("load backbone", wiring, ("load_backbone",)),
+        ("load data", wiring, ("load_task",)),
         ("tokenise", Learner, ("prepare",)),
         ("train", learner, ("train",)),
         ("validate", training, ("lay_out", "predict_set")),
@@ -98,7 +99,7 @@ def _boundaries(display: Display) -> Iterator[Boundary]:
         ("digests", serving, ("fingerprint",)),
         ("digests", Backbone, ("fingerprint",)),
         ("ledger", simulator, ("load_results",)),
-        ("reports", session, ("leave_reports",)),
+        ("reports", report, ("leave_reports",)),
         ("display", type(display), _display_methods()),
     ):
         yield from (Boundary(part=part, owner=owner, name=name) for name in names)

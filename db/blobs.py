@@ -15,9 +15,9 @@ from sqlalchemy import Connection, bindparam, delete, exists, insert, or_, selec
 from db.errors import DamageError
 from db.records import Damage
 from db.rows import table_of
-from db.storage import Storage
+from db.storage.storage import Storage
 from db.tables import BlobRow, EvaluationRow, LearnedSplitRow, ParametersRow, RunRow, TaskRow, TestSetRow
-from db.trial_tables import TrialRow
+from db.tables.trials import TrialRow
 
 TEMPORARY_SUFFIX = ".partial"
 # Made once: putting a statement together takes longer than SQLite takes to answer it.

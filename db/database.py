@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 from sqlalchemy import insert, select
 
-from db.address import Address, parse_address
-from db.errors import MissingDatabaseError, RunExistsError, UnknownRunError
+from db.errors import RunExistsError, UnknownRunError
 from db.ledger import Ledger
-from db.locks import held_lock, is_lock_held
 from db.records import NewRun, RunRecord, RunStatus
 from db.rows import Row, decode_row, decode_run, encode, now, seen_run, table_of
-from db.schema import migrate, refuse_unknown, require_readable
-from db.storage import MAX_INLINE_BYTES, Storage, open_storage
+from db.storage.address import Address, parse_address
+from db.storage.files import require_file
+from db.storage.locks import held_lock, is_lock_held
+from db.storage.schema import migrate, refuse_unknown, require_readable
+from db.storage.storage import MAX_INLINE_BYTES, Storage, open_storage
 from db.tables import RunRow
 
 
@@ -52,16 +53,14 @@ class Database:
         Raises:
             MissingDatabaseError: the folder does not exist, or read-only the file.
             NotADatabaseError: the file is something else or belongs to another program.
-            SchemaError: the schema is newer than this program; read-only: or older and not in `db.older`.
+            SchemaError: the schema is newer than this program; read-only: or older and not in
+                `db.storage.older`.
             UsageError: the address is none, the disk is full, or the location cannot be written.
         """
         address = parse_address(url)
         exists = address.file is not None and address.file.exists()
-        if read_only and address.file is not None and not exists:
-            raise MissingDatabaseError(
-                f"There is no database {address.shown}: "
-                "check the address given with --db, or start a run first."
-            )
+        if read_only and address.file is not None:
+            require_file(address.file)
         if exists and not read_only:
             _refuse_foreign(address)
         storage = open_storage(address, read_only=read_only, max_inline_bytes=max_inline_bytes)

@@ -32,8 +32,8 @@ from db.records import (
     RunStatus,
     TaskRecord,
 )
+from db.records.trials import TrialCheckpoint, TrialRecord, TrialStatus
 from db.tables import Base
-from db.trial_records import TrialCheckpoint, TrialRecord, TrialStatus
 
 RecordType = TypeVar("RecordType")
 Row = Mapping[Any, Any]

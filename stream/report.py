@@ -2,16 +2,21 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from db import Database, LedgerError, UsageError
-from db.records import Regime, RunRecord
-from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_INTERRUPTED, EXIT_USER, heed_interrupts, report_error
-from stream.coverage import coverage_of
-from stream.errors import StreamError, UserError
-from stream.reporting import leave_reports
-from stream.results import load_intact_results
+from db.records.runs import Regime, RunRecord
+from db.storage.files import require_run
+from stream.commands.command import run_command
+from stream.process import EXIT_DONE, heed_interrupts
+from stream.results.coverage import coverage_of
+
+if TYPE_CHECKING:
+    from db import Database
+    from stream.reports.section import Section
+    from stream.results.run_results import RunResults
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,27 +25,78 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--db", default="sqlite:///runs.db", help="default: sqlite:///runs.db")
     parser.add_argument("--run", help="name of the run; without it the runs are listed")
     parser.add_argument("--out", type=Path, help="folder of the reports; default: runs/NAME")
-    options = parser.parse_args(arguments)
-    heed_interrupts()
-    try:
-        with Database.open(options.db, read_only=True) as database:
-            lines = _report(database, options.run, options.out) if options.run else _listed(database.runs())
-    except KeyboardInterrupt:
-        print("interrupted; a file is written whole or not at all", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    except (UserError, UsageError) as error:
-        return report_error(error, EXIT_USER)
-    except (StreamError, LedgerError) as error:
-        return report_error(error, EXIT_DAMAGE)
+    return run_command(
+        partial(_report, parser.parse_args(arguments)),
+        interrupted="interrupted; a file is written whole or not at all",
+    )
+
+
+def _report(options: argparse.Namespace) -> int:
+    require_run(options.db, options.run)
+    from db import Database
+
+    with Database.open(options.db, read_only=True) as database:
+        if options.run:
+            lines = _written(database, options.run, options.out or Path("runs") / options.run)
+        else:
+            lines = _listed(database.runs())
     for line in lines:
         print(line)
     return EXIT_DONE
 
 
-def _report(database: Database, name: str, out: Path | None) -> tuple[str, ...]:
+def _written(database: "Database", name: str, out: Path) -> tuple[str, ...]:
     """Write the reports; what they say of stored bytes is checked first."""
-    results = load_intact_results(database.ledger(name))
-    return leave_reports(database, results, out or Path("runs") / name)
+    ledger = database.ledger(name)
+    from stream.results.run_results import load_intact_results
+
+    heed_interrupts()
+    return leave_reports(database, load_intact_results(ledger), out)
+
+
+def leave_reports(database: "Database", results: "RunResults", out: Path) -> tuple[str, ...]:
+    """Write everything that a run leaves into `out`, whatever kind it is; return its last lines.
+
+    Raises:
+        UserError: the folder cannot be made or written.
+        DamageError: a row cannot be read.
+    """
+    from stream.engine.forecast import bert_base_growth
+    from stream.reports.run import last_lines, write_reports
+    from stream.study.latency.text import latency_lines
+    from stream.study.latency.values import is_latency_study, load_latencies
+    from stream.study.latency.write import write_latency_reports
+    from stream.study.training.results import is_training_study, load_study
+    from stream.study.training.text import study_lines
+    from stream.study.training.write import write_study_reports
+
+    run = results.run
+    if is_latency_study(run):
+        latencies, folder = load_latencies(database.ledger(run.name)), out / "studies"
+        write_latency_reports(latencies, folder)
+        return (*latency_lines(latencies), f"reports: {folder}")
+    if is_training_study(run):
+        study = load_study(database.ledger(run.name))
+        write_study_reports(study, out)
+        return (*study_lines(study), f"reports: {out}")
+    growth, sections = bert_base_growth(results), tuple(_sections(database, run, out))
+    write_reports(results, out, bert_base_growth=growth, sections=sections)
+    return (*last_lines(results, bert_base_growth=growth, sections=sections), f"reports: {out}")
+
+
+def _sections(database: "Database", run: RunRecord, out: Path) -> Iterator["Section"]:
+    """What studies bring to the reports of a run; an ablation leaves files of its own beside."""
+    from stream.study.ablation.section import ablation_section
+    from stream.study.ablation.values import load_ablations
+    from stream.study.ablation.write import write_ablation_reports
+    from stream.study.training.page import studies_section
+    from stream.study.training.results import studies_beside
+
+    if ablations := load_ablations(database.ledger(run.name)):
+        write_ablation_reports(run, ablations, out / "studies")
+        yield ablation_section(ablations)
+    if studies := studies_beside(database, run):
+        yield studies_section(studies)
 
 
 def _listed(runs: Sequence[RunRecord]) -> tuple[str, ...]:

@@ -4,50 +4,51 @@ import argparse
 import shlex
 import sys
 from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
-from db import ConflictError, LedgerError, UsageError
-from stream.commands import EXIT_DAMAGE, EXIT_DONE, EXIT_INTERRUPTED, EXIT_USER, heed_interrupts, report_error
-from stream.comparisons import ProofStatus
-from stream.coverage import FULL
-from stream.display import open_display
-from stream.errors import RunInterrupted, StreamError, UserError
-from stream.options import add_stream_options, add_training_options, configurations_of
-from stream.place_options import add_place_options, place_of, resume_command
-from stream.reports.seeds import seed_lines
-from stream.results import RunResults
-from stream.seeds import seed_rows
-from stream.sessions import run_sessions
-from tasks import TaskError
+from db.storage.files import require_place
+from stream.commands.command import run_command
+from stream.commands.options import add_stream_options, add_training_options, configurations_of
+from stream.commands.place import add_place_options, place_of, resume_command
+from stream.process import EXIT_DAMAGE, EXIT_DONE, heed_interrupts
+from stream.results.coverage import FULL
+
+if TYPE_CHECKING:
+    from stream.results.run_results import RunResults
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     options = parser().parse_args(given)
+    return run_command(
+        partial(_run, options),
+        interrupted="interrupted before anything was started",
+        resume=lambda name: resume_command("stream.run", parser(), given, name),
+    )
+
+
+def _run(options: argparse.Namespace) -> int:
+    require_place(options.db)
+    configurations = configurations_of(options, options.reevaluate)
+    from stream.display import open_display
+    from stream.engine.several import run_sessions
+    from stream.report import leave_reports
+
     heed_interrupts()
-    try:
-        results = run_sessions(
-            configurations_of(options, options.reevaluate),
-            place_of(options),
-            lambda: open_display(options.display),
-        )
-    except RunInterrupted as interruption:
-        command = resume_command("stream.run", parser(), given, interruption.name)
-        print(f"interrupted; everything done so far is saved. Go on with:\n  {command}", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    except KeyboardInterrupt:
-        print("interrupted before anything was started", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    except (UserError, TaskError, UsageError, ConflictError) as error:
-        return report_error(error, EXIT_USER)
-    except (StreamError, LedgerError) as error:
-        return report_error(error, EXIT_DAMAGE)
+    results = run_sessions(
+        configurations, place_of(options), lambda: open_display(options.display), leave_reports
+    )
     print_seeds(results, options.db)
     return exit_code(results)
 
 
-def print_seeds(results: Sequence[RunResults], database: str) -> None:
+def print_seeds(results: Sequence["RunResults"], database: str) -> None:
     """Print the summary over seeds, where there are several, and where its files come from."""
+    from stream.compare.report.seeds import seed_lines
+    from stream.compare.seeds import seed_rows
+
     rows = seed_rows(results)
     for line in seed_lines(rows):
         print(line)
@@ -56,8 +57,10 @@ def print_seeds(results: Sequence[RunResults], database: str) -> None:
         print(f"as files: python -m stream.compare --db {shlex.quote(database)} --runs {shlex.quote(names)}")
 
 
-def exit_code(results: Sequence[RunResults]) -> int:
+def exit_code(results: Sequence["RunResults"]) -> int:
     """1 only where a method that promises isolation forgot."""
+    from stream.results.comparisons import ProofStatus
+
     forgot = any(result.proof.status is ProofStatus.FORGOTTEN and result.run.isolated for result in results)
     return EXIT_DAMAGE if forgot else EXIT_DONE
 

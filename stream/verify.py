@@ -8,60 +8,16 @@ machine computes other bits, so values and predictions were compared instead.
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
 
-from db import Database, LedgerError, UsageError
-from db.ledger import Ledger
-from db.records import EvaluationRecord, LearnedSplit, Owner, Regime, RunRecord, RunStatus
-from stream.baselines import score_digests, stored_scores
-from stream.commands import (
-    EXIT_DAMAGE,
-    EXIT_DONE,
-    EXIT_INTERRUPTED,
-    EXIT_NOT_COMPARABLE,
-    EXIT_USER,
-    heed_interrupts,
-    report_error,
-)
-from stream.errors import DamageError, StreamError, UserError
-from stream.learning.learner import Learner
-from stream.model.backbone import find_backbone, hash_files
-from stream.recorded_learner import recorded_learner
-from stream.reports.words import count
-from stream.results import load_results
-from stream.serving import TaskServer
-from tasks.task import MAIN_SPLIT
+from db.storage.files import require_run
+from stream.commands.command import run_command
+from stream.process import EXIT_DAMAGE, EXIT_DONE, EXIT_NOT_COMPARABLE, heed_interrupts
+from stream.words import count
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Verdict:
-    """What verification found."""
-
-    damages: tuple[str, ...]
-    """Sentences, the first one first; empty where nothing is damaged or forgotten."""
-    num_equal: int = 0
-    num_not_comparable: int = 0
-    num_changed_predictions: int = 0
-    """Among test splits that could not be compared bit for bit."""
-    num_tasks: int = 0
-    """Tasks that were evaluated again, each on one test split or more."""
-    num_to_come: int = 0
-    """Tasks of the stream that have not been learned."""
-    serves_tasks: bool = True
-    """False for a study: what it stored was hashed, and there is nothing to evaluate again."""
-
-    @property
-    def noun(self) -> str:
-        """What is counted, in words."""
-        num_splits = self.num_equal + self.num_not_comparable
-        return "tasks" if num_splits <= self.num_tasks else f"test splits of {self.num_tasks} tasks"
-
-    @property
-    def exit_code(self) -> int:
-        """0 proven, 1 damaged or forgotten, 3 not comparable here."""
-        if self.damages:
-            return EXIT_DAMAGE
-        return EXIT_NOT_COMPARABLE if self.num_not_comparable else EXIT_DONE
+if TYPE_CHECKING:
+    from stream.engine.verification import Verdict
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,186 +26,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--db", default="sqlite:///runs.db", help="default: sqlite:///runs.db")
     parser.add_argument("--run", required=True, help="name of the run")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    options = parser.parse_args(arguments)
-    heed_interrupts()
-    try:
-        with Database.open(options.db, read_only=True) as database:
-            verdict = verify(database.ledger(options.run), device=options.device)
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
-    except (UserError, UsageError) as error:
-        return report_error(error, EXIT_USER)
-    except (StreamError, LedgerError) as error:
-        return report_error(error, EXIT_DAMAGE)
+    return run_command(partial(_verify, parser.parse_args(arguments)))
+
+
+def _verify(options: argparse.Namespace) -> int:
+    require_run(options.db, options.run)
+    from db import Database
+
+    with Database.open(options.db, read_only=True) as database:
+        ledger = database.ledger(options.run)
+        from stream.engine.verification import verification
+
+        heed_interrupts()
+        verdict = None
+        for found in verification(ledger, device=options.device):
+            if isinstance(found, str):
+                print(found)
+            else:
+                verdict = found
+    assert verdict is not None  # it always comes last
     for line in _last_lines(verdict):
         print(line)
-    return verdict.exit_code
+    return exit_code(verdict)
 
 
-def verify(ledger: Ledger, *, device: str = "auto") -> Verdict:
-    """Recompute every hash of a run and re-evaluate every task it serves.
-
-    Raises:
-        UserError: the backbone cannot be had.
-    """
-    run = ledger.run()
-    print(f"run {run.name}: {run.status.value}, {len(run.task_names)} tasks, method {run.method}")
-    damages = [damage.sentence for damage in (*ledger.check_rows(), *ledger.check_blobs())]
-    print(f"stored rows and blobs: {'damaged' if damages else 'intact'}")
-    damages += _missing_cells(ledger, run) + _damaged_files(run)
-    if damages:
-        return Verdict(damages=tuple(damages))
-    if run.regime is Regime.STUDY:
-        return Verdict(damages=(), serves_tasks=False)
-    learner = recorded_learner(run, device)
-    if learner.backbone_sha256 != run.backbone_sha256:
-        sentence = (
-            f"the backbone {run.backbone!r} has fingerprint {learner.backbone_sha256}, "
-            f"not {run.backbone_sha256}"
-        )
-        return Verdict(damages=(sentence,))
-    print(f"backbone {run.backbone}: fingerprint {run.backbone_sha256[:12]}... unchanged")
-    separate = run.regime is Regime.SEPARATE
-    verdict = _verdict(_checked_scores(ledger, run) if separate else _checked(learner, ledger, run))
-    num_learned = len({learned.position for learned in ledger.learned_splits()})
-    return replace(
-        verdict,
-        num_tasks=len(ledger.parameters(owner=Owner.OWN)),
-        num_to_come=len(run.task_names) - num_learned,
-    )
+def exit_code(verdict: "Verdict") -> int:
+    """0 proven, 1 damaged or forgotten, 3 not comparable here."""
+    if verdict.damages:
+        return EXIT_DAMAGE
+    return EXIT_NOT_COMPARABLE if verdict.num_not_comparable else EXIT_DONE
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Check:
-    """One test split of a task evaluated again."""
-
-    sentence: str
-    equal: bool | None
-    num_changed: int
-
-
-def _verdict(checks: Iterator[_Check]) -> Verdict:
-    done: list[_Check] = []
-    for check in checks:
-        print(check.sentence)
-        done.append(check)
-    return Verdict(
-        damages=tuple(check.sentence for check in done if check.equal is False),
-        num_equal=sum(check.equal is True for check in done),
-        num_not_comparable=sum(check.equal is None for check in done),
-        num_changed_predictions=sum(check.num_changed for check in done if check.equal is None),
-    )
-
-
-def _checked(learner: Learner, ledger: Ledger, run: RunRecord) -> Iterator[_Check]:
-    """Every test split of each served task against its own arrival, and each recorded re-evaluation of it."""
-    served = {record.position for record in ledger.parameters(owner=Owner.OWN)}
-    server = TaskServer(learner, ledger)
-    for learned in ledger.learned_splits():
-        if learned.position in served:
-            yield from _checked_split(server, ledger, run, learned, last=max(served))
-
-
-def _checked_split(
-    server: TaskServer, ledger: Ledger, run: RunRecord, learned: LearnedSplit, *, last: int
-) -> Iterator[_Check]:
-    name = _split_name(run, learned)
-    evaluation, _ = server.evaluate(after=last, on=learned.position, split=learned.split)
-    recorded = [row for row in ledger.evaluations(on=learned.position) if row.split == learned.split]
-    reference = learned if run.isolated else _last_recorded(recorded, last)
-    if reference is None:
-        return
-    if run.isolated:
-        yield from _forgotten(name, learned, recorded)
-    logits, predictions, plan = _digests(reference)
-    value = "undefined" if evaluation.value is None else f"{evaluation.value:.4f}"
-    if evaluation.plan_sha256 != plan:
-        changed = int(evaluation.predictions_sha256 != predictions)
-        yield _Check(
-            sentence=f"{name}: not comparable here (other machine, library, version or thread count); "
-            f"{evaluation.metric} {value}, predictions {'changed' if changed else 'the same'}",
-            equal=None,
-            num_changed=changed,
-        )
-    elif (evaluation.logits_sha256, evaluation.predictions_sha256) != (logits, predictions):
-        yield _Check(
-            sentence=f"{name}: logits digest {evaluation.logits_sha256} is not the recorded {logits}",
-            equal=False,
-            num_changed=0,
-        )
-    else:
-        sentence = f"{name}: equal bit for bit, {evaluation.metric} {value}"
-        yield _Check(sentence=sentence, equal=True, num_changed=0)
-
-
-def _split_name(run: RunRecord, learned: LearnedSplit) -> str:
-    """The task, and which of its test splits where it is not the main one."""
-    task = run.task_names[learned.position]
-    return task if learned.split == MAIN_SPLIT else f"{task} ({learned.split})"
-
-
-def _checked_scores(ledger: Ledger, run: RunRecord) -> Iterator[_Check]:
-    """Stored scores against the recorded evaluations: a pipeline is not kept, so it cannot be run again."""
-    served = {record.position for record in ledger.parameters(owner=Owner.OWN)}
-    for learned in ledger.learned_splits():
-        if learned.position not in served:
-            continue
-        scores = stored_scores(ledger.parameters_content(learned.position))[learned.split]
-        name, digests = _split_name(run, learned), score_digests(scores)
-        rows = [row for row in ledger.evaluations(on=learned.position) if row.split == learned.split]
-        if _digests(learned)[:2] == digests and all(_digests(row)[:2] == digests for row in rows):
-            sentence = f"{name}: the stored scores are those that were evaluated"
-            yield _Check(sentence=sentence, equal=True, num_changed=0)
-        else:
-            sentence = f"{name}: the stored scores have digest {digests[0]}, not the recorded one"
-            yield _Check(sentence=sentence, equal=False, num_changed=0)
-
-
-def _forgotten(name: str, learned: LearnedSplit, recorded: Sequence[EvaluationRecord]) -> Iterator[_Check]:
-    """The first recorded re-evaluation that differs from the task's own arrival, under the same plan."""
-    for row in recorded:
-        if row.plan_sha256 == learned.plan_sha256 and _digests(row) != _digests(learned):
-            sentence = (
-                f"{name}: forgotten after arrival {row.after}: {row.metric} {learned.value} -> {row.value}"
-            )
-            yield _Check(sentence=sentence, equal=False, num_changed=row.changed_predictions)
-            return
-
-
-def _last_recorded(recorded: Sequence[EvaluationRecord], after: int) -> EvaluationRecord | None:
-    return next((row for row in recorded if row.after == after), None)
-
-
-def _digests(record: LearnedSplit | EvaluationRecord) -> tuple[str, str, str]:
-    return record.logits_sha256, record.predictions_sha256, record.plan_sha256
-
-
-def _missing_cells(ledger: Ledger, run: RunRecord) -> list[str]:
-    """A finished run holds every cell of its matrix; a deleted row shows here."""
-    if run.status is not RunStatus.FINISHED:
-        return []
-    proof = load_results(ledger).proof
-    missing = proof.num_expected - proof.num_done
-    if not missing:
-        return []
-    return [f"{missing} of {proof.num_expected} evaluations are missing from a finished run"]
-
-
-def _damaged_files(run: RunRecord) -> list[str]:
-    """Backbone files whose hash is not the recorded one."""
-    try:
-        found = hash_files(find_backbone(run.backbone))
-    except DamageError as error:
-        return [str(error)]
-    return [
-        f"the backbone's file {name} has SHA-256 {found.get(name, 'none: it is missing')}, "
-        f"recorded was {recorded}"
-        for name, recorded in run.environment["backbone_files"].items()
-        if found.get(name) != recorded
-    ]
-
-
-def _last_lines(verdict: Verdict) -> Iterator[str]:
+def _last_lines(verdict: "Verdict") -> Iterator[str]:
     if verdict.damages:
         yield f"DAMAGED OR FORGOTTEN: {verdict.damages[0]}"
         if len(verdict.damages) > 1:

@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tasks.card import TaskCard
-from tasks.check import check
+from tasks.checking.check import check
+from tasks.drafting.init import init
 from tasks.errors import TaskError
-from tasks.init import init
-from tasks.network import Network
-from tasks.sources import Availability, DataMode, availability
+from tasks.sources.availability import Availability, DataMode, availability
+from tasks.sources.network import Network
 from tasks.splits import SplitSizes, paper_sizes
-from tasks.suite import Suite, open_suite, shipped_suites
+from tasks.suites.suite import Suite, open_suite, shipped_suites
 from tasks.task import DataStatus
 
 WIDTH = 100

@@ -1,6 +1,6 @@
 """The card of a task: where its rows are, how they are read, and what they are expected to hold.
 
-A card is data. It is built from a TOML table by `tasks.suite_file`, the same way for shipped suites and for
+A card is data. It is built from a TOML table by `tasks.suites.file`, the same way for shipped suites and for
 a user's own, and nothing in it is specific to one task.
 """
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from tasks.simulated_settings import SimulatedTask
+from tasks.stream_settings import SimulatedTask
 from tasks.task import Limits, PaperFigures, PublishedFigures, TaskKind, TrainingOverrides
 
 

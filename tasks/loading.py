@@ -8,11 +8,11 @@ from pathlib import Path
 from tasks.card import TaskCard
 from tasks.errors import DataError, UnreachableError
 from tasks.fingerprint import task_fingerprint
-from tasks.labels import apply_label_rules, class_names, scores
-from tasks.network import Network
 from tasks.notes import count_notes, overlap_notes, split_notes
-from tasks.reading import read_file, read_hub
-from tasks.sources import NETWORK, Availability, DataMode, Origin, availability, simulated
+from tasks.reading.labels import apply_label_rules, class_names, scores
+from tasks.reading.rows import read_file, read_hub
+from tasks.sources.availability import NETWORK, Availability, DataMode, Origin, availability, simulated
+from tasks.sources.network import Network
 from tasks.splits import Examples, split_examples
 from tasks.task import SPAN_LABELS, DataStatus, Limits, Split, Task, TaskKind
 
@@ -91,7 +91,7 @@ def _check_limits(limits: Limits) -> None:
 
 def _simulate(card: TaskCard, *notes: str, limits: Limits, seed: int) -> Task:
     if card.simulation is not None:
-        from tasks.simulated_stream import generate_task
+        from tasks.simulated.stream import generate_task
 
         return generate_task(card.simulation, title=card.title, limits=limits, split_seed=seed)
     task = _stand_in(card, limits=limits, seed=seed)
@@ -100,10 +100,10 @@ def _simulate(card: TaskCard, *notes: str, limits: Limits, seed: int) -> Task:
 
 def _stand_in(card: TaskCard, *, limits: Limits, seed: int) -> Task:
     if card.kind is TaskKind.SPAN:
-        from tasks.simulated_spans import simulate_spans
+        from tasks.simulated.spans import simulate_spans
 
         return simulate_spans(card, limits=limits, seed=seed)
-    from tasks.stand_in import stand_in
+    from tasks.simulated.stand_in import stand_in
 
     return stand_in(card, limits=limits, seed=seed)
 

@@ -47,3 +47,7 @@ class WindowLayout:
         """Whether some window holds all context tokens from `first` to `last`, both from 0."""
         room = self.room(question)
         return last < first // (room - self.overlap) * (room - self.overlap) + room
+
+
+TEXT_LENGTH = 128
+"""Tokens of a text where none are asked for."""

@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from db.records import EpochRecord
-from db.trial_records import TrialRecord
-from stream.choosing import Choice, choose_arrival
+from db.records.trials import TrialRecord
 from stream.display import QuietDisplay
 from stream.display.protocol import ChoosingProgress
-from stream.learning.sweep import Sweep
-from stream.simulator import Learn
+from stream.engine.choosing.arrivals import Choice, choose_arrival
+from stream.engine.choosing.sweep import Sweep
+from stream.engine.simulator import Learn
 
 SWEEP = Sweep(adapter_sizes=(2, 4, 8), learning_rates=(1e-3, 1e-2))
 """Six candidates; with four epochs they are halved to three and two."""

@@ -19,20 +19,20 @@ import torch
 
 from db import Database, Ledger
 from db.records import NewRun
-from stream.comparisons import Comparison
 from stream.display import Display, QuietDisplay
-from stream.environment import describe_environment
+from stream.engine.environment import describe_environment
+from stream.engine.scheduler import TaskStream
+from stream.engine.simulator import Learn, simulate
 from stream.learning import training
 from stream.learning.learner import Learner
 from stream.learning.recipe import Recipe
-from stream.model import dropout
-from stream.model.backbone import Backbone
-from stream.model.bottleneck import houlsby
-from stream.model.methods import Method
-from stream.results import RunResults, load_results
+from stream.model.backbone.backbone import Backbone
+from stream.model.encoder import dropout
+from stream.model.methods.bottleneck import houlsby
+from stream.model.methods.method import Method
+from stream.results.comparisons import Comparison
+from stream.results.run_results import RunResults, load_results
 from stream.run import main
-from stream.scheduler import TaskStream
-from stream.simulator import Learn, simulate
 from tasks.fingerprint import task_fingerprint
 from tasks.task import SPAN_LABELS, DataStatus, GoldAnswers, Split, Task, TaskKind
 from tests.stream.tiny import WORDS

@@ -22,9 +22,10 @@ from benchmarks.peers.sides import REEVALUATION, TRAINING, Side
 from benchmarks.peers.worker import Worker, WorkerError
 from benchmarks.result import Result
 from stream.errors import UserError
-from stream.model.backbone import MINILM, load_backbone, minilm_folder
-from stream.model.bottleneck import default_adapter_size
-from stream.model.specification import method_named
+from stream.model.backbone.loading import load_backbone, minilm_folder
+from stream.model.backbone.names import MINILM
+from stream.model.methods.bottleneck import default_adapter_size
+from stream.model.methods.specification import method_named
 from tasks import Limits, resolve_home
 
 BATCH_SIZE = 32

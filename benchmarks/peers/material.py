@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stream.learning.encoding import encode_split
-from stream.model.backbone import MINILM, load_backbone
+from stream.model.backbone.loading import load_backbone
+from stream.model.backbone.names import MINILM
 from tasks import DataMode, Limits, Split, Task, load_task, open_suite
 
 SUITE = "additional17"

@@ -20,20 +20,21 @@ from benchmarks.peers.material import MAX_LENGTH, first, read_tasks
 from db import Database, Ledger
 from db.records import EpochRecord, NewRun
 from stream.display.quiet import QuietDisplay
-from stream.environment import describe_environment
-from stream.growth import GrowthPoint
+from stream.engine.environment import describe_environment
+from stream.engine.scheduler import TaskStream
+from stream.engine.simulator import simulate
 from stream.learning.encoding import TokenSet
 from stream.learning.evaluation import evaluate, make_plan
 from stream.learning.learner import Learner
-from stream.learning.objectives import BY_ACCURACY
+from stream.learning.objectives.objective import BY_ACCURACY
 from stream.learning.recipe import Recipe
-from stream.model.backbone import MINILM, load_backbone
-from stream.model.parameters import TaskParameters
-from stream.model.precision import choose_device, choose_dtype
-from stream.model.specification import method_named
-from stream.results import TaskResult
-from stream.scheduler import TaskStream
-from stream.simulator import simulate
+from stream.model.backbone.loading import load_backbone
+from stream.model.backbone.names import MINILM
+from stream.model.backbone.parameters import TaskParameters
+from stream.model.backbone.precision import choose_device, choose_dtype
+from stream.model.methods.specification import method_named
+from stream.results.growth import GrowthPoint
+from stream.results.run_results import TaskResult
 from tasks import Task
 
 TINY = 32

@@ -35,7 +35,7 @@ class Worker:
             "HF_HUB_OFFLINE": "1",
             "TRANSFORMERS_VERBOSITY": "error",
             "OMP_NUM_THREADS": str(threads),
-            "GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT", "1000"),  # as `stream/__init__.py`
+            "GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT", "1000"),  # as `stream.process`
         }
         with log.open("wb") as errors:
             self._process = subprocess.Popen(

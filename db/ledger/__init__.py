@@ -17,9 +17,9 @@ from db.ledger.removal import Removal
 from db.ledger.tensors import ParameterRows
 from db.ledger.trainings import Trainings
 from db.ledger.trials import TrialRows
-from db.locks import is_lock_held
 from db.records import RunRecord, RunStatus
 from db.rows import decode_run, now, seen_run, table_of
+from db.storage.locks import is_lock_held
 from db.tables import RunRow
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from sqlalchemy import delete, insert, select
 
-from db.address import safe_file_name
 from db.ledger.part import LedgerPart
 from db.records import CheckpointRecord
 from db.rows import decode_checkpoint, encode, table_of
+from db.storage.address import safe_file_name
 from db.tables import CheckpointRow
 
 

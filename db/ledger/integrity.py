@@ -7,11 +7,11 @@ from sqlalchemy import Table, select, tuple_
 from db.blobs import get_blob, task_name
 from db.errors import DamageError
 from db.ledger.part import LedgerPart
-from db.measurement_tables import MeasurementRow
 from db.records import Damage
 from db.rows import Row, row_digest, table_of
 from db.tables import EvaluationRow, LearnedSplitRow, ParametersRow, TestSetRow
-from db.trial_tables import TrialRow
+from db.tables.measurements import MeasurementRow
+from db.tables.trials import TrialRow
 
 ROWS_PER_TRANSACTION = 10_000
 

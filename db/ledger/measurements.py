@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from sqlalchemy import insert, select
 
 from db.ledger.part import LedgerPart
-from db.measurement_records import Measurement
-from db.measurement_tables import MeasurementRow
+from db.records.measurements import Measurement
 from db.rows import Row, encode, row_digest, table_of
+from db.tables.measurements import MeasurementRow
 
 
 class MeasurementRows(LedgerPart):

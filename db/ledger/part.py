@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from db.rows import Row, decode_row
-from db.storage import Storage
+from db.storage.storage import Storage
 
 RecordType = TypeVar("RecordType")
 

@@ -8,7 +8,7 @@ from db.ledger.trial_checkpoints import TrialCheckpointRows
 from db.records import Owner
 from db.rows import now, table_of
 from db.tables import CheckpointRow, ParametersRow, TaskRow, TestSetRow
-from db.trial_tables import TrialCheckpointRow, TrialRow
+from db.tables.trials import TrialCheckpointRow, TrialRow
 
 
 class Removal(TrialCheckpointRows):

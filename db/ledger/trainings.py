@@ -10,10 +10,10 @@ from sqlalchemy import Connection, exists, select
 from db.blobs import get_blob
 from db.ledger.trial_checkpoints import TrialCheckpointRows
 from db.records import EpochRecord, Owner
+from db.records.trials import FoundTraining, TrialCheckpoint, TrialRecord, TrialStatus
 from db.rows import Row, decode_epoch, decode_parameters, decode_trial, decode_trial_checkpoint, table_of
 from db.tables import EpochRow, ParametersRow, RunRow
-from db.trial_records import FoundTraining, TrialCheckpoint, TrialRecord, TrialStatus
-from db.trial_tables import TrialCheckpointRow, TrialRow
+from db.tables.trials import TrialCheckpointRow, TrialRow
 
 
 class Trainings(TrialCheckpointRows):

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from sqlalchemy import ColumnElement, delete, insert, select
 
-from db.address import safe_file_name
 from db.ledger.part import LedgerPart
+from db.records.trials import TrialCheckpoint
 from db.rows import decode_trial_checkpoint, encode, table_of
-from db.trial_records import TrialCheckpoint
-from db.trial_tables import TrialCheckpointRow, TrialRow
+from db.storage.address import safe_file_name
+from db.tables.trials import TrialCheckpointRow, TrialRow
 
 
 class TrialCheckpointRows(LedgerPart):

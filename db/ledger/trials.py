@@ -6,9 +6,9 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from db.blobs import get_blob, put_blob, sha256_of
 from db.ledger.trial_checkpoints import TrialCheckpointRows
+from db.records.trials import TrialRecord
 from db.rows import decode_trial, encode_trial, row_digest, table_of
-from db.trial_records import TrialRecord
-from db.trial_tables import TrialCheckpointRow, TrialRow
+from db.tables.trials import TrialCheckpointRow, TrialRow
 
 
 class TrialRows(TrialCheckpointRows):

@@ -1,1 +1,1 @@
-"""Alembic's revisions of the schema, oldest first; `db.schema` runs them without an ini file."""
+"""Alembic's revisions of the schema, oldest first; `db.storage.schema` runs them without an ini file."""

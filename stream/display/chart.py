@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from stream.display.text import Lines, factor, line
-from stream.growth import GrowthPoint
+from stream.display.text import Lines, line
+from stream.results.growth import GrowthPoint
+from stream.words import factor
 
 RISES = " ▁▂▃▄▅▆▇█"
 SEPARATE = "░"

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from stream.display.epochs import epoch_table
 from stream.display.heatmap import heat_map, heat_map_width
 from stream.display.panels import (
     data_panel,
@@ -23,6 +22,7 @@ from stream.display.panels import (
     proof_panel,
     status_lines,
 )
+from stream.display.progress import epoch_table
 from stream.display.state import StreamState
 from stream.display.text import Lines, heading, line
 

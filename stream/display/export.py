@@ -14,7 +14,7 @@ from db.records import RunStatus
 from stream.display.dashboard import render
 from stream.display.state import StreamState, run_finished, state_from_results
 from stream.display.writer import TextStream
-from stream.results import RunResults
+from stream.results.run_results import RunResults
 
 
 def print_picture(results: RunResults, output: TextStream | None = None) -> None:

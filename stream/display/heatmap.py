@@ -14,7 +14,8 @@ from rich.text import Text
 
 from stream.display.rows import Row
 from stream.display.state import StreamState
-from stream.display.text import DATA_TAGS, Lines, heading, line, plural
+from stream.display.text import Lines, heading, line
+from stream.words import DATA_TAGS, plural
 
 MIN_LABEL, TAG = 22, 5
 """Characters of a label that shows names, if shortened, and of the tag that says where the data is from."""

@@ -6,29 +6,22 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from db.records import Regime, RunStatus
-from stream.comparisons import ProofStatus
-from stream.display.candidates import candidate_fields
 from stream.display.chart import growth_chart
 from stream.display.estimate import seconds_left
 from stream.display.heatmap import data_of
+from stream.display.progress import candidate_fields
 from stream.display.state import CurrentArrival, StreamState
-from stream.display.text import (
+from stream.display.text import Lines, bar, between, fields, heading, line, sparkline, wrapped_fields
+from stream.results.comparisons import ProofStatus
+from stream.words import (
     DATA_TAGS,
-    Lines,
-    bar,
-    between,
     class_words,
     duration,
     factor,
-    fields,
-    heading,
-    line,
     percent,
     plural,
     rough_duration,
     signed_forgetting,
-    sparkline,
-    wrapped_fields,
 )
 
 ENDS = {

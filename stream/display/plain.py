@@ -10,22 +10,14 @@ from collections.abc import Callable
 
 import stream.display.state as states
 from db.records import EpochRecord, Regime
-from stream.comparisons import Comparison, Proof, proof_of
 from stream.display.estimate import seconds_left
 from stream.display.protocol import ChoosingProgress, TrainingProgress
 from stream.display.state import CurrentArrival, StreamState
-from stream.display.text import (
-    class_words,
-    duration,
-    factor,
-    percent,
-    plural,
-    rough_duration,
-    signed_forgetting,
-)
 from stream.display.writer import LineWriter, TextStream
-from stream.growth import GrowthPoint
-from stream.results import RunResults, TaskResult
+from stream.results.comparisons import Comparison, Proof, proof_of
+from stream.results.growth import GrowthPoint
+from stream.results.run_results import RunResults, TaskResult
+from stream.words import class_words, duration, factor, percent, plural, rough_duration, signed_forgetting
 
 SECONDS_BETWEEN_PROGRESS = 30.0
 """A long epoch shows a sign of life this often, and no more often."""

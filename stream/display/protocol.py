@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from db.records import EpochRecord
-from db.trial_records import TrialRecord
-from stream.comparisons import Comparison
-from stream.growth import GrowthPoint
-from stream.results import RunResults, TaskResult
-from stream.trials import training_label
+from db.records.trials import TrialRecord
+from stream.results.comparisons import Comparison
+from stream.results.growth import GrowthPoint
+from stream.results.run_results import RunResults, TaskResult
+from stream.results.trials import training_label
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

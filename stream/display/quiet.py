@@ -3,11 +3,11 @@
 import sys
 
 from db.records import EpochRecord
-from stream.comparisons import Comparison
 from stream.display.protocol import ChoosingProgress, TrainingProgress
 from stream.display.writer import LineWriter, TextStream
-from stream.growth import GrowthPoint
-from stream.results import RunResults, TaskResult
+from stream.results.comparisons import Comparison
+from stream.results.growth import GrowthPoint
+from stream.results.run_results import RunResults, TaskResult
 
 
 class QuietDisplay:

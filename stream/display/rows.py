@@ -1,7 +1,7 @@
 """How far a row of R is that the ledger shows."""
 
 from db.records import Regime
-from stream.results import RunResults
+from stream.results.run_results import RunResults
 
 Row = tuple[float | None, ...]
 """One row of R: values on tasks 0, 1, ...; None where not measured."""

@@ -9,12 +9,12 @@ monotonic clock in seconds.
 from dataclasses import dataclass, replace
 
 from db.records import EpochRecord, Regime, RunRecord, RunStatus
-from stream.comparisons import Comparison, Proof, proof_of
 from stream.display.protocol import ChoosingProgress, TrainingProgress
 from stream.display.rows import Row, row_splits, without_tail
-from stream.growth import GrowthPoint
-from stream.metrics import AccuracyMatrix
-from stream.results import RunResults, TaskResult
+from stream.results.comparisons import Comparison, Proof, proof_of
+from stream.results.growth import GrowthPoint
+from stream.results.metrics import AccuracyMatrix
+from stream.results.run_results import RunResults, TaskResult
 
 NUM_NOTICES = 5
 """Notices a state keeps; the newest say most."""

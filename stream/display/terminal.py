@@ -8,13 +8,13 @@ from textwrap import wrap
 
 import stream.display.state as states
 from db.records import EpochRecord, RunStatus
-from stream.comparisons import Comparison
 from stream.display.live import LivePicture
 from stream.display.protocol import ChoosingProgress, TrainingProgress
 from stream.display.state import CurrentArrival, StreamState
 from stream.display.writer import LineWriter, TextStream
-from stream.growth import GrowthPoint
-from stream.results import RunResults, TaskResult
+from stream.results.comparisons import Comparison
+from stream.results.growth import GrowthPoint
+from stream.results.run_results import RunResults, TaskResult
 
 
 class Dashboard:

@@ -17,7 +17,7 @@ from jaxtyping import Int, Real
 from torch import Tensor
 
 from stream.errors import UserError
-from stream.model.batch import Batch
+from stream.model.encoder.packing import Batch
 from tasks.task import Split
 
 _CHUNK = 4096

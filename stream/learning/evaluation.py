@@ -8,12 +8,9 @@ versions.
 
 import hashlib
 import json
-import platform
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
-from pathlib import Path
 from types import MappingProxyType
 
 import torch
@@ -22,13 +19,27 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from stream.learning.encoding import TokenSet
-from stream.learning.frozen import FrozenStates
-from stream.learning.objectives import CLASSES, Objective, Scoring
-from stream.metrics import Evaluation
-from stream.model.backbone import Backbone
-from stream.model.batch import Batch
-from stream.model.encoder import ARITHMETIC, Encoder, assemble
-from stream.model.precision import cpu_capability
+from stream.learning.objectives.objective import CLASSES, Objective, Scoring
+from stream.model.backbone.backbone import Backbone
+from stream.model.backbone.precision import cpu_capability, device_model
+from stream.model.encoder.encoder import ARITHMETIC, Encoder, assemble, states_below
+from stream.model.encoder.packing import Batch
+from stream.results.metrics import Evaluation
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class FrozenStates:
+    """Hidden or pooled states of the batches of one token set."""
+
+    level: int
+    """Layers that lie below; more than there are where the states are pooled."""
+    states: tuple[Tensor, ...]
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of all states."""
+        return sum(state.nbytes for state in self.states)
+
 
 EVALUATION_ROWS = MappingProxyType({"cpu": 64, "cuda": 256})
 """Rows of an evaluation batch by kind of device; a GPU takes hardly longer for some hundred short ones."""
@@ -40,9 +51,9 @@ ROW_IS_A_ROW_FROM = 16
 """From this batch size up an example's logits depend on nothing but the example (law 9, CPUs with AVX-512).
 
 In float32 neither neighbours, place, batch size nor padding change a bit. In bfloat16 the same holds among
-padded lengths that are multiples of 32, as long as no piece of the feed-forward (`stream.model.fused`) has 33
+padded lengths that are multiples of 32, as long as no piece of the feed-forward (`encoder.fused`) has 33
 to 383 tokens (padding does not count), for which its second product rounds differently on Intel with AMX; so
-does attention at other lengths. Adapter sizes are multiples of 8 (`stream.model.packing`). With fewer rows
+does attention at other lengths. Adapter sizes are multiples of 8 (`encoder.packing`). With fewer rows
 the head's float32 product takes another kernel on some processors. No evaluation relies on it: a plan fixes
 the shapes.
 """
@@ -244,18 +255,7 @@ def logits_digest(outputs: Float[Tensor, "rows outputs"]) -> str:
     return hashlib.sha256(outputs.contiguous().numpy().astype("<f4").tobytes()).hexdigest()
 
 
-@cache
-def device_model(device: torch.device) -> str:
-    """Kind and model of a device, e.g. `cpu Intel(R) Xeon(R) Processor`."""
-    if device.type == "cuda":
-        return f"cuda {torch.cuda.get_device_name(device)}"
-    return f"cpu {_processor_name()}"
-
-
-def _processor_name() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+@torch.inference_mode()
+def frozen_states(encoder: Encoder, batches: Sequence[Batch], level: int) -> FrozenStates:
+    """The states below `level` in the shapes they are used in: other shapes may give other bits."""
+    return FrozenStates(level=level, states=tuple(states_below(encoder, batch, level) for batch in batches))

@@ -12,8 +12,8 @@ from math import prod
 import torch
 from torch import Tensor
 
-from stream.model.methods import Kind, Site
-from stream.model.parameters import TaskParameters
+from stream.model.backbone.parameters import TaskParameters
+from stream.model.methods.method import Kind, Site
 
 
 class FlatParameters:

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import fsum
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from stream.learning.encoding import TokenSet
-from stream.learning.objectives import BY_ACCURACY, Scoring
+from stream.learning.objectives.objective import BY_ACCURACY, Scoring
 from stream.learning.recipe import Recipe
-from stream.model.backbone import Backbone
-from stream.model.methods import Materialise, Site, as_trained
+from stream.model.backbone.backbone import Backbone
+from stream.model.methods.method import Materialise, Site, as_trained
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -113,3 +115,35 @@ class TrainingJob:
             sizes = (len(part.train) for _, part, _ in self.taking_part(epoch))
             starts.append(starts[-1] + sum(-(-size // self.recipe.batch_size) for size in sizes))
         return tuple(starts)
+
+
+Indices = npt.NDArray[np.int64]
+
+
+def epoch_batches(lengths: npt.NDArray[np.int64], *, batch_size: int, seed: int, epoch: int) -> list[Indices]:
+    """Example indices of each batch of an epoch.
+
+    Examples are shuffled, ordered by length (ties stay shuffled) and cut; the batches are then shuffled, so
+    that padding is little and no epoch goes from short to long.
+
+    Args:
+        lengths: tokens of each example, [examples].
+        batch_size: examples of a batch; the last one cut may have fewer.
+        seed: the task's seed.
+        epoch: 0-based.
+    """
+    generator = np.random.default_rng([seed, epoch])
+    order = generator.permutation(len(lengths))
+    order = order[np.argsort(lengths[order], kind="stable")]
+    batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    return [batches[i] for i in generator.permutation(len(batches))]
+
+
+def interleaved(
+    batches: Sequence[list[tuple[int, Indices]]], *, seed: int, epoch: int
+) -> list[tuple[int, Indices]]:
+    """Batches of several tasks in one order that the seed decides; those of one task stay as they are."""
+    joined = [batch for part in batches for batch in part]
+    if len(batches) < 2:
+        return joined
+    return [joined[i] for i in np.random.default_rng([seed, epoch, len(batches)]).permutation(len(joined))]

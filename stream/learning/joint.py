@@ -18,8 +18,8 @@ from stream.learning.learner import Learned, Learner, PreparedTask
 from stream.learning.observer import Observer
 from stream.learning.recipe import recipe_sha256
 from stream.learning.training import Trained, train
-from stream.model.methods import Site, fresh_parameters, head_sites
-from stream.model.parameters import NO_PARAMETERS, TaskParameters
+from stream.model.backbone.parameters import NO_PARAMETERS, TaskParameters
+from stream.model.methods.method import Site, fresh_parameters, head_sites
 
 
 def learn_together(

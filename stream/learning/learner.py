@@ -16,15 +16,14 @@ from stream.learning.checkpoints import Checkpoints
 from stream.learning.encoding import EncodedSplit, TokenSet
 from stream.learning.evaluation import EvaluationPlan, evaluate, make_plan
 from stream.learning.job import TaskData, TrainingJob
-from stream.learning.objectives import Scoring, scoring_of
+from stream.learning.objectives.objective import Scoring, scoring_of
 from stream.learning.observer import Observer
 from stream.learning.recipe import Recipe, recipe_sha256
 from stream.learning.training import train
-from stream.metrics import Evaluation
-from stream.model.backbone import Backbone
-from stream.model.methods import Method, Site, fresh_parameters
-from stream.model.parameters import NO_PARAMETERS, TaskParameters, fingerprint
-from stream.scheduler import Arrival
+from stream.model.backbone.backbone import Backbone
+from stream.model.backbone.parameters import NO_PARAMETERS, TaskParameters, fingerprint
+from stream.model.methods.method import Method, Site, fresh_parameters
+from stream.results.metrics import Evaluation
 from tasks.task import MAIN_SPLIT, Split, Task, TaskKind
 
 
@@ -119,20 +118,21 @@ class Learner:
 
     def learn(
         self,
-        arrival: Arrival,
         prepared: PreparedTask,
         *,
+        seed: int,
+        position: int,
         shared: TaskParameters,
         checkpoints: Checkpoints,
         observer: Observer,
     ) -> Learned:
-        """Train the arrival's own tensors (and a new version of the shared ones) and evaluate them.
+        """Train a task's own tensors (and a new version of the shared ones) and evaluate them.
 
         Raises:
             TrainingError: the loss was not finite twice.
         """
         started = time.perf_counter()
-        job = self.job(arrival, prepared, shared)
+        job = self.job(prepared, seed=seed, position=position, shared=shared)
         trained = train(job, checkpoints, observer)
         seconds = time.perf_counter() - started
         sites = self.sites(prepared.num_outputs)
@@ -153,19 +153,24 @@ class Learner:
         )
 
     def job(
-        self, arrival: Arrival, prepared: PreparedTask, shared: TaskParameters = NO_PARAMETERS
+        self,
+        prepared: PreparedTask,
+        *,
+        seed: int,
+        position: int,
+        shared: TaskParameters = NO_PARAMETERS,
     ) -> TrainingJob:
         """The training of an arrival; nothing of its test split is in it."""
         trained_sites = self.method.trained_sites(self.backbone.architecture, prepared.num_outputs)
         return TrainingJob(
             backbone=self.backbone,
             sites=trained_sites,
-            start=fresh_parameters(trained_sites, self.backbone, shared, arrival.seed),
+            start=fresh_parameters(trained_sites, self.backbone, shared, seed),
             data=[self.task_data(prepared)],
             recipe=self.recipe.for_task(prepared.task),
-            seed=arrival.seed,
-            recipe_sha256=self.recipe_identity(prepared.task, arrival.seed, shared),
-            position=arrival.position,
+            seed=seed,
+            recipe_sha256=self.recipe_identity(prepared.task, seed, shared),
+            position=position,
             materialise=self.method.materialise,
         )
 

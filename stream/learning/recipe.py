@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from tasks.lengths import TEXT_LENGTH
 from tasks.task import PaperColumn, Task, TaskKind
-from tasks.windows import SPAN_LENGTH
+from tasks.windows import SPAN_LENGTH, TEXT_LENGTH
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,16 +16,14 @@ from torch import Tensor
 
 from db.records import EpochRecord
 from stream.errors import TrainingError
-from stream.learning.batching import epoch_batches, interleaved
 from stream.learning.checkpoints import Checkpoints, TrainingState
 from stream.learning.evaluation import lay_out, make_plan, predict_set
 from stream.learning.flat import FlatParameters
-from stream.learning.job import TrainingJob
-from stream.learning.loss_sum import LossSum
+from stream.learning.job import TrainingJob, epoch_batches, interleaved
 from stream.learning.observer import Observer, StepProgress
-from stream.learning.steps import TrainingBatch, open_steps, padded_length
-from stream.model.encoder import assemble
-from stream.model.parameters import TaskParameters
+from stream.learning.steps import LossSum, TrainingBatch, open_steps, padded_length
+from stream.model.backbone.parameters import TaskParameters
+from stream.model.encoder.encoder import assemble
 
 CHECKPOINT_SECONDS = 30.0
 """Least time between two checkpoints; what a kill can cost."""

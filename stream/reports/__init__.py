@@ -1,7 +1,7 @@
-"""What a run leaves in its output folder: CSV files, a summary, figures and one HTML page."""
+"""What reports are made with: files, tables, drawings, pages; and in `run` what a run leaves."""
 
 from stream.reports.files import make_folder
-from stream.reports.summary import last_lines
-from stream.reports.write import write_reports
+from stream.reports.run.summary import last_lines
+from stream.reports.run.write import write_reports
 
 __all__ = ["last_lines", "make_folder", "write_reports"]

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import matplotlib
 from matplotlib.figure import Figure
 
-from stream.reports.figures import BLUE, GREEN, INK, ORANGE
+from stream.reports.drawing import BLUE, GREEN, INK, ORANGE
 
 Subject = TypeVar("Subject")
 """What a figure is drawn from: the results of a run, or a table of methods."""

@@ -5,8 +5,8 @@ import pytest
 from benchmarks.meter import REST, Meter, Reading
 from benchmarks.tiny_backbone import save_tiny_backbone
 from benchmarks.whole_run import OVERHEAD, PARTS, overhead_share, run_measured
-from stream.configuration import Overrides, Preset, RunConfiguration, limits_for, recipe_for
 from stream.display import DisplayKind
+from stream.engine.configuration import Overrides, Preset, RunConfiguration, limits_for, recipe_for
 from stream.learning.learner import Learner
 from tasks import DataMode
 

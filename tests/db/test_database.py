@@ -22,8 +22,8 @@ from db import (
     UnknownRunError,
     UsageError,
 )
-from db.address import safe_file_name
 from db.records import RunStatus
+from db.storage.address import safe_file_name
 from tests.db.made_records import content_of, evaluate, learn, new_run, parameters, task
 
 
@@ -73,7 +73,7 @@ class TestRuns:
 
     def test_a_held_run_is_refused(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
         """A second holder is told so; after the first let go the run is free."""
-        monkeypatch.setattr("db.locks.PATIENCE_SECONDS", 0.01)
+        monkeypatch.setattr("db.storage.locks.PATIENCE_SECONDS", 0.01)
         with database.acquire("first"):
             assert database.is_held("first")
             assert not database.is_held("second")

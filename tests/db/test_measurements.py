@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 
 from db import ConflictError, DamageError, Database, Ledger
-from db.measurement_records import Measurement
+from db.records.measurements import Measurement
 from tests.db.made_records import new_run
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-import db.log
+import db.storage.log
 from db import Database, Ledger, RunHeldError
-from db.locks import lock_file
 from db.records import RunStatus
+from db.storage.locks import lock_file
 from tests.db.made_records import PLAN, evaluate, learn, new_run, parameters, predictions_of, task
 
 ROOT = Path(__file__).parents[2]
@@ -133,7 +133,7 @@ def test_a_killed_holder_frees_its_run(url: str) -> None:
 
 def test_two_processes_are_kept_apart(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that another live process holds is refused."""
-    monkeypatch.setattr("db.locks.PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr("db.storage.locks.PATIENCE_SECONDS", 0.01)
     with start(HOLDER, url) as process, Database.open(url) as database:
         assert process.stdout is not None
         process.stdout.readline()
@@ -180,7 +180,7 @@ def test_a_viewer_in_a_loop_disturbs_nothing(
 ) -> None:
     """A viewer reads without an error while a run writes, and the log stays near its limit."""
     limit = 2**20
-    monkeypatch.setattr(db.log, "LIMIT_BYTES", limit)
+    monkeypatch.setattr(db.storage.log, "LIMIT_BYTES", limit)
     largest = 0
     with Database.open(url) as database, database.acquire("first"):
         ledger = database.create_run(new_run())
@@ -204,15 +204,15 @@ def test_a_stuck_reader_makes_the_log_longer_but_stops_nobody(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While a reader stays inside its transaction, writing goes on; once it ends, the log is folded back."""
-    monkeypatch.setattr(db.log, "LIMIT_BYTES", 2**16)
-    monkeypatch.setattr(db.log, "PATIENCE_MS", 1)
-    fold, folded = db.log.WriteAheadLog.fold, []
+    monkeypatch.setattr(db.storage.log, "LIMIT_BYTES", 2**16)
+    monkeypatch.setattr(db.storage.log, "PATIENCE_MS", 1)
+    fold, folded = db.storage.log.WriteAheadLog.fold, []
 
-    def counted(log: db.log.WriteAheadLog) -> bool:
+    def counted(log: db.storage.log.WriteAheadLog) -> bool:
         folded.append(fold(log))
         return folded[-1]
 
-    monkeypatch.setattr(db.log.WriteAheadLog, "fold", counted)
+    monkeypatch.setattr(db.storage.log.WriteAheadLog, "fold", counted)
     log = tmp_path / "runs.db-wal"
     with Database.open(url) as database, Database.open(url, read_only=True) as viewer:
         ledger = database.create_run(new_run())

@@ -11,7 +11,7 @@ import pytest
 from db import ConflictError, DamageError, Database, Ledger
 from db.blobs import sha256_of
 from db.records import EpochRecord, Owner, ParametersRecord
-from db.trial_records import TrialCheckpoint, TrialRecord, TrialStatus
+from db.records.trials import TrialCheckpoint, TrialRecord, TrialStatus
 from tests.db.made_records import content_of, learn, new_run, parameters, predictions_of, task
 
 RECIPE = sha256_of(b"a candidate")

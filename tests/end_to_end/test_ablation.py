@@ -10,8 +10,10 @@ import pytest
 
 from db import Database
 from db.records import Owner
-from stream import compare, report, study
-from stream.studies.spans import SpanEvaluator
+from stream import report
+from stream.compare import __main__ as compare
+from stream.study import __main__ as study
+from stream.study.ablation.spans import SpanEvaluator
 from tests.end_to_end.conftest import Outcome
 from tests.tiny_runs import flip_bit, recorded_rows, write_suite_of_kinds
 
@@ -76,8 +78,8 @@ def test_what_is_held_is_not_measured_again(
     ablate()
     folder = trained / "runs/mine/studies"
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    monkeypatch.setattr("stream.studies.ablation.recorded_learner", None)
-    monkeypatch.setattr("stream.studies.ablation.load_task", None)
+    monkeypatch.setattr("stream.study.ablation.work.recorded_learner", None)
+    monkeypatch.setattr("stream.study.ablation.work.load_task", None)
     assert ablate().code == 0
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-import db.storage
+import db.storage.storage
 from db import Database
 from db.records import RunStatus
 from stream import verify, watch
-from stream.comparisons import ProofStatus
-from stream.results import load_results
+from stream.results.comparisons import ProofStatus
+from stream.results.run_results import load_results
 from tests.end_to_end.conftest import Outcome
 from tests.end_to_end.test_bad_input import refused
 
@@ -52,14 +52,14 @@ def test_a_full_disk_is_one_sentence_and_costs_nothing_recorded(
     run: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, num_pages: int
 ) -> None:
     """Wherever the space ends, what was recorded is intact, and with more room the run is finished."""
-    prepare = db.storage._prepare_writer
+    prepare = db.storage.storage._prepare_writer
 
     def limited(connection: Any, record: Any) -> None:
         prepare(connection, record)
         connection.execute(f"PRAGMA max_page_count = {num_pages}")
 
     with monkeypatch.context() as patch:
-        patch.setattr(db.storage, "_prepare_writer", limited)
+        patch.setattr(db.storage.storage, "_prepare_writer", limited)
         refused(run("--name", "mine"), "runs.db", "space is used up", "--resume")
     connection = sqlite3.connect("runs.db")
     assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from db import Database
-from stream import compare, verify
-from stream.comparisons import ProofStatus
-from stream.results import load_results
+from stream import verify
+from stream.compare import __main__ as compare
+from stream.results.comparisons import ProofStatus
+from stream.results.run_results import load_results
 from tests.end_to_end.conftest import Outcome
 
 Command = Callable[..., Outcome]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stream import compare
+from stream.compare import __main__ as compare
 from tests.end_to_end.conftest import Outcome
 
 

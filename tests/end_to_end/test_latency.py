@@ -8,8 +8,11 @@ import pytest
 
 from db import Database
 from db.records import Regime, RunStatus
-from stream import compare, report, service, study, verify, watch
-from stream.studies import latency as latency_command
+from stream import report, verify, watch
+from stream.compare import __main__ as compare
+from stream.service import __main__ as service
+from stream.study import __main__ as study
+from stream.study.latency import work as latency_work
 from tests.end_to_end.conftest import Outcome
 
 SMALL: Mapping[str, str] = {
@@ -64,13 +67,13 @@ def test_what_is_held_is_not_measured_again(
     measure()
     before = (home / "runs/latency/studies/latency.csv").read_bytes()
     made: list[object] = []
-    timed = latency_command.timed_pairs
+    timed = latency_work.timed_pairs
 
     def counted(*arguments: object, **options: object) -> object:
         made.append(None)
         return timed(*arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(latency_command, "timed_pairs", counted)
+    monkeypatch.setattr(latency_work, "timed_pairs", counted)
     assert measure().code == 0
     assert not made
     assert (home / "runs/latency/studies/latency.csv").read_bytes() == before
@@ -80,7 +83,7 @@ def test_what_is_held_is_not_measured_again(
 
 def test_an_interrupted_study_goes_on(measure: Call, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was measured before Ctrl-C is kept, the run is interrupted, and the same command finishes it."""
-    timed = latency_command.timed_pairs
+    timed = latency_work.timed_pairs
     made: list[object] = []
 
     def interrupted(*arguments: object, **options: object) -> object:
@@ -89,7 +92,7 @@ def test_an_interrupted_study_goes_on(measure: Call, home: Path, monkeypatch: py
             raise KeyboardInterrupt
         return timed(*arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(latency_command, "timed_pairs", interrupted)
+    monkeypatch.setattr(latency_work, "timed_pairs", interrupted)
     outcome = measure()
     assert (outcome.code, "the same command goes on" in outcome.err) == (130, True)
     with Database.open("sqlite:///runs.db", read_only=True) as database:
@@ -161,9 +164,9 @@ def test_another_run_of_that_name_is_refused(measure: Call, run: Call) -> None:
 def test_times_of_another_setting_are_refused(measure: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two threads are another study than one; the difference is shown and nothing is measured."""
     measure()
-    describe = latency_command.describe_environment
+    describe = latency_work.describe_environment
     monkeypatch.setattr(
-        latency_command, "describe_environment", lambda *given: {**describe(*given), "num_threads": 2}
+        latency_work, "describe_environment", lambda *given: {**describe(*given), "num_threads": 2}
     )
     outcome = measure(lengths="16")
     assert outcome.code == 2

@@ -9,10 +9,10 @@ import pytest
 
 from db import Database
 from stream import verify
-from stream.comparisons import ProofStatus
 from stream.display import QuietDisplay
 from stream.learning import training
-from stream.results import RunResults, load_results
+from stream.results.comparisons import ProofStatus
+from stream.results.run_results import RunResults, load_results
 from tests.end_to_end.conftest import Outcome
 from tests.tiny_runs import recorded_rows
 

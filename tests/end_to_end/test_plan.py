@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from stream import plan
-from stream.planning import machine
+from stream.plan import __main__ as plan
+from stream.plan import machine
 from stream.run import parser as run_parser
 from tasks import shipped_suites
 from tests.end_to_end.conftest import Outcome
@@ -80,7 +80,7 @@ def test_the_probe_gives_a_time(planned: Command, monkeypatch: pytest.MonkeyPatc
 
 def test_too_little_memory_is_said(planned: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """A probe that would not fit is left out, and the plan says so and goes on."""
-    monkeypatch.setattr("stream.planning.planner.available_bytes", lambda device: 1000)
+    monkeypatch.setattr("stream.plan.planner.available_bytes", lambda device: 1000)
     outcome = planned()
     assert outcome.code == 0
     assert "No probe: a training step needs about" in outcome.out

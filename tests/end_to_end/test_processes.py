@@ -10,15 +10,17 @@ from pathlib import Path
 
 import pytest
 
-import db.locks
+import db.storage.locks
 from db import Database, Ledger
-from stream import session, watch
+from stream import watch
+from stream.commands import options
+from stream.commands.place import resume_command
 from stream.display import Display
+from stream.engine import session
+from stream.engine.scheduler import TaskStream
 from stream.learning.learner import Learner
-from stream.place_options import resume_command
-from stream.results import RunResults, load_results
+from stream.results.run_results import RunResults, load_results
 from stream.run import main, parser
-from stream.scheduler import TaskStream
 from tests.end_to_end.conftest import Outcome
 
 ROOT = Path(__file__).parents[2]
@@ -65,7 +67,7 @@ def test_a_run_in_another_process_is_seen_held_and_interrupted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It is watched, refused to a second process, and Ctrl-C leaves it resumable with exit code 130."""
-    monkeypatch.setattr(db.locks, "PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(db.storage.locks, "PATIENCE_SECONDS", 0.01)
     assert watch.main(["--once"]) == 0
     assert "birds" in capsys.readouterr().out
     second = run("--name", "tiny-houlsby-quick", "--epochs", "5000", "--resume")
@@ -120,7 +122,7 @@ def test_nothing_is_promised_before_anything_was_started(
     run: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ctrl-C while the suite is read leaves no run, and no command to resume one."""
-    monkeypatch.setattr(session, "open_suite", interrupting)
+    monkeypatch.setattr(options, "open_suite", interrupting)
     outcome = run()
     assert (outcome.code, outcome.err) == (130, "interrupted before anything was started\n")
     assert not Path("runs.db").exists()

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stream import plan, verify
+from stream import verify
+from stream.plan import __main__ as plan
 from tests.end_to_end.conftest import Outcome
 from tests.tiny_runs import write_span_suite
 

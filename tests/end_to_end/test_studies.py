@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from db import Database
-from stream import compare, report, service, study, verify, watch
-from stream.study_results import load_study
+from stream import report, verify, watch
+from stream.compare import __main__ as compare
+from stream.service import __main__ as service
+from stream.study import __main__ as study
+from stream.study.training.results import load_study
 from tests.end_to_end.conftest import Outcome
 from tests.tiny_runs import flip_bit
 

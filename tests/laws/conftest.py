@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from db import Database
-from stream.model.backbone import Backbone, load_backbone
+from stream.model.backbone.backbone import Backbone
+from stream.model.backbone.loading import load_backbone
 from tests.stream.tiny import save_tiny_bert
 from tests.tiny_runs import NAMES, finished_database, quick_and_single, tiny_learner, tiny_task
 

@@ -9,14 +9,14 @@ import pytest
 
 from db import DamageError, Database
 from stream import verify
-from stream.comparisons import ProofStatus
 from stream.display import QuietDisplay
+from stream.engine.serving import TaskServer
+from stream.engine.simulator import simulate
 from stream.learning.learner import Learner
-from stream.model.backbone import Backbone
-from stream.reports import last_lines
-from stream.results import RunResults, load_results
-from stream.serving import TaskServer
-from stream.simulator import simulate
+from stream.model.backbone.backbone import Backbone
+from stream.reports.run import last_lines
+from stream.results.comparisons import ProofStatus
+from stream.results.run_results import RunResults, load_results
 from tests.tiny_runs import NAMES, ONE_EPOCH, recorded_rows, start_run, tiny_learner, tiny_stream, tiny_task
 
 TASKS = [tiny_task(name, num_labels=2 + i % 2) for i, name in enumerate(NAMES)]

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from db import Database
-from stream.comparisons import ProofStatus
 from stream.display.quiet import QuietDisplay
-from stream.model.backbone import Backbone
-from stream.results import load_results
-from stream.simulator import simulate
-from stream.task_metrics import f1, spearman
+from stream.engine.simulator import simulate
+from stream.learning.objectives.task_metrics import f1, spearman
+from stream.model.backbone.backbone import Backbone
+from stream.results.comparisons import ProofStatus
+from stream.results.run_results import load_results
 from stream.verify import main
 from tests.tiny_runs import (
     Killed,

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from db import Database
-from stream.comparisons import ProofStatus
+from stream.engine.serving import TaskServer
 from stream.learning.evaluation import EvaluationPlan
-from stream.metrics import Evaluation
-from stream.model.backbone import Backbone
-from stream.model.parameters import TaskParameters
-from stream.model.specification import method_named
-from stream.results import load_results
-from stream.serving import TaskServer
+from stream.model.backbone.backbone import Backbone
+from stream.model.backbone.parameters import TaskParameters
+from stream.model.methods.specification import method_named
+from stream.results.comparisons import ProofStatus
+from stream.results.metrics import Evaluation
+from stream.results.run_results import load_results
 from tests.tiny_runs import ISOLATED, NAMES, ONE_EPOCH, run_tasks, tiny_learner, tiny_task
 
 

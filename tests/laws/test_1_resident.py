@@ -6,15 +6,16 @@ from pathlib import Path
 import pytest
 
 from db import DamageError, Database, Ledger
-from stream import serving
+from stream.engine import serving
+from stream.engine.serving import TaskServer
 from stream.learning.encoding import TokenSet
 from stream.learning.evaluation import evaluate, make_plan
 from stream.learning.learner import Learner
-from stream.learning.objectives import BY_ACCURACY
-from stream.model.backbone import Backbone, load_backbone
-from stream.model.parameters import TaskParameters
-from stream.model.specification import method_named
-from stream.serving import TaskServer
+from stream.learning.objectives.objective import BY_ACCURACY
+from stream.model.backbone.backbone import Backbone
+from stream.model.backbone.loading import load_backbone
+from stream.model.backbone.parameters import TaskParameters
+from stream.model.methods.specification import method_named
 from tests.tiny_runs import ISOLATED, NAMES, ONE_EPOCH, run_tasks, tiny_learner, tiny_task
 
 FROZEN_BELOW = {"feature": 3, "fine-tune:1": 1, "adapter-l:layers=1-1": 1, "houlsby": 0, "lora:2": 0}

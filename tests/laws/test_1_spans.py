@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from db import Database
-from stream.answer_metrics import squad_exact_match, squad_f1
-from stream.baselines import learn_jointly
-from stream.comparisons import ProofStatus
 from stream.display.quiet import QuietDisplay
-from stream.learning.spans import answer_texts
-from stream.learning.windows import WindowSet
-from stream.model.backbone import Backbone
-from stream.model.specification import method_named
-from stream.simulator import simulate
+from stream.engine.joint import learn_jointly
+from stream.engine.simulator import simulate
+from stream.learning.objectives.answer_metrics import squad_exact_match, squad_f1
+from stream.learning.objectives.spans import answer_texts
+from stream.learning.objectives.windows import WindowSet
+from stream.model.backbone.backbone import Backbone
+from stream.model.methods.specification import method_named
+from stream.results.comparisons import ProofStatus
 from stream.verify import main
 from tests.tiny_runs import (
     ISOLATED,

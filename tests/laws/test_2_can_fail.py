@@ -8,10 +8,11 @@ import pytest
 
 from db import Database
 from stream import report, verify
-from stream.comparisons import ProofStatus
 from stream.learning.recipe import Recipe
-from stream.model.backbone import Backbone, load_backbone
-from stream.model.catalogue import sequential
+from stream.model.backbone.backbone import Backbone
+from stream.model.backbone.loading import load_backbone
+from stream.model.methods.catalogue import sequential
+from stream.results.comparisons import ProofStatus
 from tests.tiny_runs import NAMES, run_tasks, tiny_learner, tiny_task
 
 

@@ -3,11 +3,11 @@
 import pytest
 
 from db import Database
-from stream import scheduler
+from stream.engine import scheduler
 from stream.learning.learner import Learner
-from stream.model.backbone import Backbone
-from stream.model.catalogue import sequential
-from stream.model.specification import method_named
+from stream.model.backbone.backbone import Backbone
+from stream.model.methods.catalogue import sequential
+from stream.model.methods.specification import method_named
 from tests.tiny_runs import ISOLATED, NAMES, ONE_EPOCH, own_digests, run_tasks, tiny_learner, tiny_task
 
 

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from db import Database
-from stream.model.architecture import BERT_BASE_UNCASED
-from stream.model.backbone import Backbone
-from stream.model.bottleneck import houlsby
-from stream.model.catalogue import sequential
-from stream.model.forecast import forecast_growth
-from stream.reports.tables import write_tables
-from stream.results import load_results
+from stream.engine.forecast import forecast_growth
+from stream.model.backbone.architecture import BERT_BASE_UNCASED
+from stream.model.backbone.backbone import Backbone
+from stream.model.methods.bottleneck import houlsby
+from stream.model.methods.catalogue import sequential
+from stream.reports.run.tables import write_tables
+from stream.results.run_results import load_results
 from tasks import open_suite
 from tests.tiny_runs import NAMES, run_tasks, tiny_learner, tiny_task
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from db import Database
+from stream.engine.simulator import simulate
 from stream.learning import training
-from stream.model.backbone import Backbone
-from stream.simulator import simulate
+from stream.model.backbone.backbone import Backbone
 from tests.made_choices import Watching, choosing
 from tests.tiny_runs import (
     NAMES,

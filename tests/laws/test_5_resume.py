@@ -18,14 +18,14 @@ import torch
 
 from db import Database
 from db.records import EpochRecord, RunRecord, RunStatus
-from stream.comparisons import ProofStatus
 from stream.display import QuietDisplay, TrainingProgress
+from stream.engine.simulator import simulate
 from stream.learning import training
 from stream.learning.checkpoints import TrainingState
 from stream.learning.learner import Learner
-from stream.model.backbone import Backbone
-from stream.results import load_results
-from stream.simulator import simulate
+from stream.model.backbone.backbone import Backbone
+from stream.results.comparisons import ProofStatus
+from stream.results.run_results import load_results
 from tests.tiny_runs import (
     NAMES,
     command_line,

@@ -7,11 +7,13 @@ import torch
 from torch import Tensor
 
 from stream.learning.encoding import encode_split
-from stream.model.backbone import MINILM, Backbone, load_backbone
-from stream.model.bottleneck import IDENTITY_BOUND, VARIANT_IDENTITY_BOUND, houlsby
-from stream.model.encoder import assemble, hidden_states
-from stream.model.methods import Method, fresh_parameters
-from stream.model.specification import method_named
+from stream.model.backbone.backbone import Backbone
+from stream.model.backbone.loading import load_backbone
+from stream.model.backbone.names import MINILM
+from stream.model.encoder.encoder import assemble, hidden_states
+from stream.model.methods.bottleneck import IDENTITY_BOUND, VARIANT_IDENTITY_BOUND, houlsby
+from stream.model.methods.method import Method, fresh_parameters
+from stream.model.methods.specification import method_named
 from tasks.task import Split
 
 TEXTS = (

@@ -7,14 +7,15 @@ import torch
 
 from db import Database
 from db.records import Owner
+from stream.engine.scheduler import task_seed
 from stream.learning.learner import Learner
-from stream.model.backbone import Backbone, load_backbone
-from stream.model.bottleneck import houlsby
-from stream.model.catalogue import sequential
-from stream.model.methods import Method, fresh_parameters
-from stream.model.parameters import NO_PARAMETERS, TaskParameters, fingerprint
-from stream.model.specification import method_named
-from stream.scheduler import task_seed
+from stream.model.backbone.backbone import Backbone
+from stream.model.backbone.loading import load_backbone
+from stream.model.backbone.parameters import NO_PARAMETERS, TaskParameters, fingerprint
+from stream.model.methods.bottleneck import houlsby
+from stream.model.methods.catalogue import sequential
+from stream.model.methods.method import Method, fresh_parameters
+from stream.model.methods.specification import method_named
 from tests.tiny_runs import ISOLATED, NAMES, ONE_EPOCH, run_tasks, tiny_learner, tiny_task
 
 METHODS = pytest.mark.parametrize(

@@ -6,13 +6,13 @@ import pytest
 
 from db import ConflictError, Database
 from stream import verify
-from stream.comparisons import ProofStatus
 from stream.display import QuietDisplay
+from stream.engine.serving import TaskServer
+from stream.engine.simulator import simulate
 from stream.learning.learner import Learner
-from stream.model.backbone import Backbone
-from stream.results import load_results
-from stream.serving import TaskServer
-from stream.simulator import simulate
+from stream.model.backbone.backbone import Backbone
+from stream.results.comparisons import ProofStatus
+from stream.results.run_results import load_results
 from tests.tiny_runs import NAMES, own_digests, start_run, tiny_learner, tiny_stream, tiny_task
 
 TASKS = tuple(tiny_task(name, num_labels=2 + i % 2, first=4 * i) for i, name in enumerate(NAMES))

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 
 from stream.learning.evaluation import ROW_IS_A_ROW_FROM
-from stream.model import fused
-from stream.model.backbone import MINILM, load_backbone
-from stream.model.batch import Batch
-from stream.model.bottleneck import houlsby
-from stream.model.encoder import Encoder, assemble, logits, token_logits
-from stream.model.methods import fresh_parameters
-from stream.model.precision import cpu_capability
+from stream.model.backbone.loading import load_backbone
+from stream.model.backbone.names import MINILM
+from stream.model.backbone.precision import cpu_capability
+from stream.model.encoder import fused
+from stream.model.encoder.encoder import Encoder, assemble, logits, token_logits
+from stream.model.encoder.packing import Batch
+from stream.model.methods.bottleneck import houlsby
+from stream.model.methods.method import fresh_parameters
 
 KNOWN = "AVX512"
 """The instruction set on which the law's limits were measured."""

@@ -13,17 +13,18 @@ import pytest
 import torch
 
 from db import Database
-from stream.comparisons import ProofStatus
 from stream.learning import steps, training
 from stream.learning.checkpoints import NoCheckpoints
 from stream.learning.evaluation import make_plan, predict
 from stream.learning.job import TrainingJob
 from stream.learning.steps import ReplayedSteps
 from stream.learning.training import train
-from stream.model.backbone import Backbone, load_backbone
-from stream.model.methods import fresh_parameters
-from stream.model.parameters import TaskParameters
-from stream.model.specification import method_named
+from stream.model.backbone.backbone import Backbone
+from stream.model.backbone.loading import load_backbone
+from stream.model.backbone.parameters import TaskParameters
+from stream.model.methods.method import fresh_parameters
+from stream.model.methods.specification import method_named
+from stream.results.comparisons import ProofStatus
 from tests.stream.learning.jobs import KeptCheckpoints, Stopped, Watcher, tiny_job, tokens_of
 from tests.tiny_runs import ISOLATED, NAMES, own_digests, run_tasks, span_task, tiny_learner, tiny_task
 

@@ -7,10 +7,10 @@ import safetensors.torch
 
 from db import Database
 from stream import verify
-from stream.comparisons import ProofStatus
-from stream.model.backbone import Backbone
-from stream.results import load_results
-from stream.simulator import simulate
+from stream.engine.simulator import simulate
+from stream.model.backbone.backbone import Backbone
+from stream.results.comparisons import ProofStatus
+from stream.results.run_results import load_results
 from tests.made_choices import Watching, sizes_by_task
 from tests.tiny_runs import (
     NAMES,

@@ -1,6 +1,6 @@
 """Ablations made of numbers, for reports."""
 
-from stream.ablations import Ablation
+from stream.study.ablation.values import Ablation
 
 
 def made_ablation(task: str = "a", *, num_layers: int = 3, position: int = 0, **changes: object) -> Ablation:

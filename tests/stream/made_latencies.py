@@ -1,6 +1,6 @@
 """Latencies made of numbers, for reports."""
 
-from stream.latencies import Latency, LatencyStudy
+from stream.study.latency.values import Latency, LatencyStudy
 
 
 def made_latency(**changes: object) -> Latency:

@@ -13,7 +13,7 @@ from db.records import (
     RunStatus,
     TaskRecord,
 )
-from stream.results import RunResults, collect_results
+from stream.results.run_results import RunResults, collect_results
 from tests.stream.made_runs import made_evaluation, made_parameters, made_run, made_task
 
 NAMES = ("a", "b", "c")

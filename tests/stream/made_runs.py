@@ -14,7 +14,7 @@ from db.records import (
     RunStatus,
     TaskRecord,
 )
-from stream.results import RunResults, collect_results
+from stream.results.run_results import RunResults, collect_results
 
 MOMENT = datetime(2025, 1, 2, 3, 4, tzinfo=UTC)
 

@@ -6,8 +6,8 @@ import torch
 import transformers
 from torch import Tensor
 
-from stream.model.batch import Batch
-from stream.model.families import checkpoint_names
+from stream.model.backbone.families import checkpoint_names
+from stream.model.encoder.packing import Batch
 from tests.stream.tiny import TINY
 
 

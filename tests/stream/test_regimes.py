@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from db.records import Owner, ParameterCounts, Regime
-from stream.comparisons import ProofStatus
-from stream.reports import last_lines, write_reports
-from stream.reports.averages import averages, last_full_row
-from stream.reports.tables import forgetting_rows
-from stream.results import RunResults, collect_results
+from stream.reports.run import last_lines, write_reports
+from stream.reports.run.averages import averages, last_full_row
+from stream.reports.run.tables import forgetting_rows
+from stream.results.comparisons import ProofStatus
+from stream.results.run_results import RunResults, collect_results
 from tests.stream.made_runs import made_evaluation, made_parameters, made_run, made_task
 
 VALUES = (0.5, 0.6, 0.7)

@@ -8,7 +8,8 @@ import pytest
 from db import Database, Ledger
 from db.records import EpochRecord, RunStatus
 from stream.display import PlainDisplay
-from stream.watch import Follower, follow, main
+from stream.engine.following import Follower, follow
+from stream.watch import main
 from tests.db.made_records import evaluate, evaluation, learn, new_run, predictions_of, task
 
 

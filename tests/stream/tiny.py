@@ -13,8 +13,8 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from torch import Tensor
 
 from stream.learning.encoding import TokenSet, encode_split
-from stream.model.architecture import Architecture, Pooling, tensor_shapes
-from stream.model.backbone import Backbone, make_backbone
+from stream.model.backbone.architecture import Architecture, Pooling, tensor_shapes
+from stream.model.backbone.backbone import Backbone, make_backbone
 from tasks.task import DataStatus, Split, Task
 
 CPU = torch.device("cpu")

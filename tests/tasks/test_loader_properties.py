@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks import DataError, Limits, load_task, open_suite
-from tasks.reading import read_file
-from tasks.sheets import read_sheet
+from tasks.reading.rows import read_file
+from tasks.reading.sheets import read_sheet
 
 # what a CSV reader may not keep as it is: NUL, a lone CR (a line end for some), half a surrogate pair
 CHARACTERS = st.characters(codec="utf-8", exclude_characters="\0\r", exclude_categories=["Cs"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import tasks.simulated
+import tasks.simulated.texts
 from tasks import (
     DataError,
     DataMode,
@@ -190,7 +190,7 @@ def test_mode_simulated_reads_nothing(make_card, monkeypatch):
         asked.append((card.name, limits, seed))
         return real
 
-    monkeypatch.setattr("tasks.stand_in.stand_in", stand_in)
+    monkeypatch.setattr("tasks.simulated.stand_in.stand_in", stand_in)
     card = make_card("")
     load_task(card, mode=DataMode.SIMULATED, limits=Limits(max_test=3), split_seed=4)
     assert asked == [("small", Limits(max_test=3), 4)]

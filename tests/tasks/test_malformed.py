@@ -9,8 +9,8 @@ from functools import partial
 import pytest
 
 from tasks import TaskError, load_task, open_suite
-from tasks.draft import draft_of
-from tasks.folder import TaskFiles
+from tasks.drafting.draft import draft_of
+from tasks.drafting.folder import TaskFiles
 
 NUM_SUITES, NUM_DATA = 600, 400
 SUITE = """name = "mine"

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.learning.windows import encode_windows
+from stream.learning.objectives.windows import encode_windows
 from tasks.task import GoldAnswers, Split
 from tasks.windows import SPAN_LENGTH, WindowLayout
 from tests.stream.tiny import WORDS, tiny_tokenizer

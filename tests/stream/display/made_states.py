@@ -6,12 +6,12 @@ from io import StringIO
 from rich.console import Console
 
 from db.records import EpochRecord, RunStatus
-from stream.comparisons import Comparison
 from stream.display import state as states
 from stream.display.dashboard import render
 from stream.display.protocol import Display, TrainingProgress
 from stream.display.state import CurrentArrival, StreamState
-from stream.results import RunResults
+from stream.results.comparisons import Comparison
+from stream.results.run_results import RunResults
 from tests.stream.made_runs import made_results
 
 NAMES = (

@@ -10,8 +10,8 @@ from stream.display import state as states
 from stream.display.heatmap import NUM_SHADES, choose_window, shade
 from stream.display.panels import work_seconds
 from stream.display.state import CurrentArrival, StreamState, state_from_results
-from stream.metrics import AccuracyMatrix
-from stream.results import TAKEN_OVER
+from stream.results.metrics import AccuracyMatrix
+from stream.results.run_results import TAKEN_OVER
 from tests.stream.display.made_states import (
     drawn,
     ended,

@@ -6,7 +6,7 @@ from db.records import RunStatus
 from stream.display import state as states
 from stream.display.estimate import seconds_left
 from stream.display.state import StreamState
-from stream.results import RunResults
+from stream.results.run_results import RunResults
 from tests.stream.display.made_states import (
     ended,
     made_epoch,

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from stream.model import dropout
+from stream.model.encoder import dropout
 
 
 @pytest.fixture(scope="module", autouse=True)

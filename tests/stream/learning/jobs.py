@@ -8,10 +8,10 @@ from stream.learning.encoding import TokenSet, encode_split
 from stream.learning.job import TaskData, TrainingJob
 from stream.learning.observer import Observer, StepProgress
 from stream.learning.recipe import Recipe
-from stream.model.backbone import Backbone
-from stream.model.bottleneck import houlsby
-from stream.model.methods import Method, fresh_parameters
-from stream.model.parameters import NO_PARAMETERS, TaskParameters
+from stream.model.backbone.backbone import Backbone
+from stream.model.backbone.parameters import NO_PARAMETERS, TaskParameters
+from stream.model.methods.bottleneck import houlsby
+from stream.model.methods.method import Method, fresh_parameters
 from tasks.task import Split, Task
 from tests.stream.tiny import tiny_backbone, tiny_task
 

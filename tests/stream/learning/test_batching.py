@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.learning.batching import Indices, epoch_batches
+from stream.learning.job import Indices, epoch_batches
 
 LENGTHS = np.random.default_rng(0).integers(3, 128, size=500)
 

@@ -15,15 +15,15 @@ from stream.learning.evaluation import (
     MINIMUM_ROWS,
     EvaluationPlan,
     batch_shapes,
-    device_model,
     evaluate,
     evaluation_rows,
     logits_digest,
     make_plan,
     predict,
 )
-from stream.learning.objectives import BY_ACCURACY, Scoring
-from stream.model.encoder import encode
+from stream.learning.objectives.objective import BY_ACCURACY, Scoring
+from stream.model.backbone.precision import device_model
+from stream.model.encoder.encoder import encode
 from tasks.task import Split
 from tests.stream.tiny import CPU, random_head, tiny_backbone, tiny_split, tiny_tokenizer
 

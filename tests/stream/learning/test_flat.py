@@ -2,10 +2,10 @@ import pytest
 import torch
 
 from stream.learning.flat import FlatParameters
-from stream.model.bottleneck import houlsby
-from stream.model.catalogue import sequential
-from stream.model.methods import Kind, Method, fresh_parameters
-from stream.model.parameters import NO_PARAMETERS
+from stream.model.backbone.parameters import NO_PARAMETERS
+from stream.model.methods.bottleneck import houlsby
+from stream.model.methods.catalogue import sequential
+from stream.model.methods.method import Kind, Method, fresh_parameters
 from tests.stream.tiny import CPU, TINY, tiny_backbone
 
 METHODS = [houlsby(4), sequential()]

@@ -10,10 +10,10 @@ from stream.learning import training
 from stream.learning.checkpoints import NoCheckpoints
 from stream.learning.job import TaskData, TrainingJob
 from stream.learning.training import Trained, train
-from stream.model.batch import Batch
-from stream.model.bottleneck import houlsby
-from stream.model.encoder import encode
-from stream.model.methods import fresh_parameters, head_sites
+from stream.model.encoder.encoder import encode
+from stream.model.encoder.packing import Batch
+from stream.model.methods.bottleneck import houlsby
+from stream.model.methods.method import fresh_parameters, head_sites
 from tests.stream.learning.jobs import RECIPE, KeptCheckpoints, Stopped, Watcher, tokens_of
 from tests.stream.tiny import TINY, tiny_backbone, tiny_task
 

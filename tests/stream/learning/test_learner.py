@@ -6,13 +6,12 @@ import torch
 from stream.learning.checkpoints import NoCheckpoints
 from stream.learning.evaluation import evaluate, make_plan
 from stream.learning.learner import Learned, Learner
-from stream.learning.objectives import BY_ACCURACY
+from stream.learning.objectives.objective import BY_ACCURACY
 from stream.learning.recipe import Recipe
-from stream.model.bottleneck import houlsby
-from stream.model.catalogue import sequential
-from stream.model.methods import Method
-from stream.model.parameters import NO_PARAMETERS, TaskParameters
-from stream.scheduler import Arrival
+from stream.model.backbone.parameters import NO_PARAMETERS, TaskParameters
+from stream.model.methods.bottleneck import houlsby
+from stream.model.methods.catalogue import sequential
+from stream.model.methods.method import Method
 from tasks import open_suite
 from tasks.task import MAIN_SPLIT, Split, Task, TaskKind, TrainingOverrides
 from tests.stream.learning.jobs import RECIPE, Watcher
@@ -39,9 +38,13 @@ def learned(
     shared: TaskParameters = NO_PARAMETERS,
 ) -> Learned:
     made = task or tiny_task()
-    arrival = Arrival(position=position, name=made.name, seed=seed, load=lambda: made)
     return who.learn(
-        arrival, who.prepare(made), shared=shared, checkpoints=NoCheckpoints(), observer=Watcher().observer
+        who.prepare(made),
+        seed=seed,
+        position=position,
+        shared=shared,
+        checkpoints=NoCheckpoints(),
+        observer=Watcher().observer,
     )
 
 

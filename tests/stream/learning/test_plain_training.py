@@ -10,11 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stream.learning import training
-from stream.learning.batching import epoch_batches
 from stream.learning.checkpoints import NoCheckpoints
-from stream.learning.job import TrainingJob
+from stream.learning.job import TrainingJob, epoch_batches
 from stream.learning.training import train
-from stream.model.specification import method_named
+from stream.model.methods.specification import method_named
 from tests.stream.learning.jobs import RECIPE, Watcher, tiny_job
 from tests.stream.plain_bert import mean_pooled, plain_bert
 from tests.stream.tiny import tiny_backbone, tiny_task

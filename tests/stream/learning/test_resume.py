@@ -11,8 +11,8 @@ from stream.learning import training
 from stream.learning.checkpoints import NoCheckpoints
 from stream.learning.job import TrainingJob
 from stream.learning.training import Trained, train
-from stream.model.bottleneck import houlsby
-from stream.model.catalogue import sequential
+from stream.model.methods.bottleneck import houlsby
+from stream.model.methods.catalogue import sequential
 from tests.stream.learning.jobs import RECIPE, KeptCheckpoints, Stopped, Watcher, tiny_job
 from tests.stream.tiny import tiny_backbone
 

@@ -1,7 +1,6 @@
 import torch
 
-from stream.learning.loss_sum import Glimpse, LossSum
-from stream.learning.steps import TrainingBatch, padded_length
+from stream.learning.steps import Glimpse, LossSum, TrainingBatch, padded_length
 from tests.stream.tiny import CPU
 
 

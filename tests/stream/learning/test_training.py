@@ -7,12 +7,12 @@ from stream.errors import TrainingError
 from stream.learning import steps, training
 from stream.learning.checkpoints import NoCheckpoints
 from stream.learning.job import TrainingJob
-from stream.learning.objectives import Scoring
+from stream.learning.objectives.objective import Scoring
 from stream.learning.recipe import Recipe
 from stream.learning.training import Trained, train
-from stream.model.bottleneck import houlsby
-from stream.model.catalogue import sequential
-from stream.model.dropout import MaskPool, StepDropout
+from stream.model.encoder.dropout import MaskPool, StepDropout
+from stream.model.methods.bottleneck import houlsby
+from stream.model.methods.catalogue import sequential
 from tests.stream.learning.jobs import RECIPE, Watcher, tiny_job
 from tests.stream.tiny import tiny_backbone, tiny_task
 

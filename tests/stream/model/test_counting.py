@@ -5,7 +5,8 @@ from math import isclose
 import pytest
 import transformers
 
-from stream.model.architecture import (
+from stream.engine.forecast import forecast_growth
+from stream.model.backbone.architecture import (
     BERT_BASE_UNCASED,
     BERT_LARGE_UNCASED,
     Architecture,
@@ -13,11 +14,10 @@ from stream.model.architecture import (
     layer_norm_shapes,
     tensor_shapes,
 )
-from stream.model.bottleneck import default_adapter_size, houlsby
-from stream.model.catalogue import sequential
-from stream.model.families import architecture_of
-from stream.model.forecast import forecast_growth
-from stream.model.methods import sum_sites
+from stream.model.backbone.families import architecture_of
+from stream.model.methods.bottleneck import default_adapter_size, houlsby
+from stream.model.methods.catalogue import sequential
+from stream.model.methods.method import sum_sites
 
 PAPER_CLASSES = (20, 3, 4, 2, 2, 13, 2, 2, 2, 9, 18, 3, 4, 2, 157, 4, 2)
 """Classes of the 17 additional tasks (Houlsby et al. 2019, Table 3)."""

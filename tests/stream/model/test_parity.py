@@ -10,10 +10,10 @@ import torch.nn.functional as F
 import transformers
 from torch import Tensor
 
-from stream.model.backbone import Backbone, load_backbone, minilm_folder
-from stream.model.batch import Batch
-from stream.model.encoder import assemble, hidden_states, logits, pool, token_logits
-from stream.model.packing import pack
+from stream.model.backbone.backbone import Backbone
+from stream.model.backbone.loading import load_backbone, minilm_folder
+from stream.model.encoder.encoder import assemble, hidden_states, logits, pool, token_logits
+from stream.model.encoder.packing import Batch, pack
 from tests.stream.tiny import TINY, random_head, save_model, tiny_backbone, tiny_tokens
 
 BOUND = 1e-5

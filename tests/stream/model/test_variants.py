@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from stream.model.adapter import NORM_EPS
-from stream.model.architecture import BERT_BASE_UNCASED
-from stream.model.bottleneck import adapter_l, houlsby
-from stream.model.encoder import encode
-from stream.model.methods import Method, fresh_parameters, sum_sites
-from stream.model.specification import method_named
+from stream.model.backbone.architecture import BERT_BASE_UNCASED
+from stream.model.encoder.adapter import NORM_EPS
+from stream.model.encoder.encoder import encode
+from stream.model.methods.bottleneck import adapter_l, houlsby
+from stream.model.methods.method import Method, fresh_parameters, sum_sites
+from stream.model.methods.specification import method_named
 from tests.stream.model.written_down import (
     ROWS,
     Adapted,

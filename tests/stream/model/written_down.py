@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from stream.model.batch import Batch
+from stream.model.encoder.packing import Batch
 from tests.stream.tiny import TINY
 
 Adapted = Callable[[str, Tensor, Tensor], Tensor]

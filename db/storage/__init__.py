@@ -1,0 +1,1 @@
+"""One database file: its address, its schema, its transactions and its locks."""

@@ -1,0 +1,107 @@
+"""A SQLite file without the database library: whether it is there, which runs it holds, reading it."""
+
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from db.errors import MissingDatabaseError, NotADatabaseError, UnknownRunError
+
+BUSY_TIMEOUT_MS = 30_000
+_PLAIN = re.compile(r"sqlite:///([^?%]+)")
+"""Addresses whose path stands in them as it is."""
+
+
+def require_place(url: str) -> None:
+    """Refuse the address of a SQLite file that cannot be there; any other address is left to `parse_address`.
+
+    Args:
+        url: as given with --db.
+
+    Raises:
+        MissingDatabaseError: the folder does not exist.
+        NotADatabaseError: the path is a folder.
+    """
+    if (file := _plain_file(url)) is not None:
+        require_folder(file)
+
+
+def require_run(url: str, name: str | None) -> None:
+    """Refuse a SQLite file that is not there or holds no such run; what else is odd is left to `Database`.
+
+    Args:
+        url: as given with --db.
+        name: of the run; None where any database will do.
+
+    Raises:
+        MissingDatabaseError, NotADatabaseError: as the message says.
+        UnknownRunError: there is no such run.
+    """
+    if (file := _plain_file(url)) is None:
+        return
+    require_folder(file)
+    require_file(file)
+    if name is not None and (names := _run_names(file)) is not None and name not in names:
+        raise UnknownRunError(name, names)
+
+
+def _plain_file(url: str) -> Path | None:
+    found = _PLAIN.fullmatch(url)
+    if found is None or found[1] == ":memory:":
+        return None
+    return Path(found[1]).expanduser().absolute()
+
+
+def _run_names(file: Path) -> list[str] | None:
+    """Names of the runs in a file, as they were created; None where it cannot be read like this."""
+    try:
+        with closing(connect_read_only(file)) as connection:
+            return [str(name) for (name,) in connection.execute("SELECT name FROM runs ORDER BY id")]
+    except sqlite3.Error:
+        return None
+
+
+def require_folder(file: Path) -> None:
+    """Refuse a file whose folder does not exist, and a folder in place of a file.
+
+    Raises:
+        MissingDatabaseError, NotADatabaseError: as the message says.
+    """
+    if not file.parent.is_dir():
+        raise MissingDatabaseError(
+            f"The folder {file.parent} of the database does not exist: "
+            "create it, or give another address with --db."
+        )
+    if file.is_dir():
+        raise NotADatabaseError(f"{file} is a folder, not a database: give the address of a file with --db.")
+
+
+def require_file(file: Path) -> None:
+    """Refuse a database that is not there.
+
+    Raises:
+        MissingDatabaseError: there is no such file.
+    """
+    if not file.exists():
+        raise MissingDatabaseError(
+            f"There is no database {file}: check the address given with --db, or start a run first."
+        )
+
+
+def connect_read_only(file: Path) -> sqlite3.Connection:
+    """Return a connection that never writes to `file` and never creates it.
+
+    A database in a folder that cannot be written has no room for the log's shared memory; if it has no log
+    either, nobody writes it and it is read as immutable.
+    """
+    options = {"uri": True, "timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}
+    try:
+        connection = sqlite3.connect(f"{file.as_uri()}?mode=ro", **options)  # type: ignore[call-overload]
+        connection.execute("SELECT 1 FROM sqlite_master").fetchall()
+    except sqlite3.OperationalError as error:
+        unwritable = error.sqlite_errorname.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY"))
+        if not unwritable or not file.exists() or file.with_name(f"{file.name}-wal").exists():
+            raise
+        connection = sqlite3.connect(f"{file.as_uri()}?mode=ro&immutable=1", **options)  # type: ignore[call-overload]
+    assert isinstance(connection, sqlite3.Connection)
+    return connection

@@ -1,0 +1,1 @@
+"""The command line that the doors share: signals and exit codes, options, places, lists."""

@@ -1,0 +1,1 @@
+"""How an arrival is learned: by the best of its candidates, or taken over where it was trained before."""

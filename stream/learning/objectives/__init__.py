@@ -1,0 +1,1 @@
+"""What a task asks for: losses, predictions and metrics of classes, scores and spans."""

@@ -1,0 +1,1 @@
+"""What is frozen: the architecture of a backbone, its tensors, and where they come from."""

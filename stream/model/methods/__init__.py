@@ -1,0 +1,1 @@
+"""What a task owns: methods as declarations of sites, by name."""

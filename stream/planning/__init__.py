@@ -1,1 +1,0 @@
-"""What a stream will cost, said before anything is trained."""

@@ -1,6 +1,0 @@
-"""What a comparison of methods leaves in its folder: two CSV files, Markdown, figures, one HTML page."""
-
-from stream.reports.methods.plain import plain_lines
-from stream.reports.methods.write import write_method_reports
-
-__all__ = ["plain_lines", "write_method_reports"]

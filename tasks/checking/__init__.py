@@ -1,0 +1,1 @@
+"""What is odd about a suite, said before anything is trained on it."""

@@ -1,0 +1,1 @@
+"""A suite written for files that have none yet."""

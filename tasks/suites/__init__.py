@@ -1,0 +1,1 @@
+"""Suites: the shipped ones and those of one's own, as TOML files."""
