@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from db.records.runs import Regime, RunRecord
 from db.storage.files import require_run
-from stream.commands.command import run_command
+from stream.commands.command import print_lines, run_command
 from stream.process import EXIT_DONE, heed_interrupts
 from stream.results.coverage import coverage_of
 
@@ -40,8 +40,7 @@ def _report(options: argparse.Namespace) -> int:
             lines = _written(database, options.run, options.out or Path("runs") / options.run)
         else:
             lines = _listed(database.runs())
-    for line in lines:
-        print(line)
+    print_lines(lines)
     return EXIT_DONE
 
 

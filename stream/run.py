@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from db.storage.files import require_place
-from stream.commands.command import run_command
+from stream.commands.command import print_lines, run_command
 from stream.commands.options import add_stream_options, add_training_options, configurations_of
 from stream.commands.place import add_place_options, place_of, resume_command
 from stream.process import EXIT_DAMAGE, EXIT_DONE, heed_interrupts
@@ -50,11 +50,12 @@ def print_seeds(results: Sequence["RunResults"], database: str) -> None:
     from stream.compare.seeds import seed_rows
 
     rows = seed_rows(results)
-    for line in seed_lines(rows):
-        print(line)
+    print_lines(seed_lines(rows))
     if rows:
         names = ",".join(one.run.name for one in results)
-        print(f"as files: python -m stream.compare --db {shlex.quote(database)} --runs {shlex.quote(names)}")
+        print_lines(
+            [f"as files: python -m stream.compare --db {shlex.quote(database)} --runs {shlex.quote(names)}"]
+        )
 
 
 def exit_code(results: Sequence["RunResults"]) -> int:

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from db.storage.files import require_run
-from stream.commands.command import run_command
+from stream.commands.command import print_lines, run_command
 from stream.process import EXIT_DAMAGE, EXIT_DONE, EXIT_NOT_COMPARABLE, heed_interrupts
 from stream.words import count
 
@@ -41,12 +41,11 @@ def _verify(options: argparse.Namespace) -> int:
         verdict = None
         for found in verification(ledger, device=options.device):
             if isinstance(found, str):
-                print(found)
+                print_lines([found])
             else:
                 verdict = found
     assert verdict is not None  # it always comes last
-    for line in _last_lines(verdict):
-        print(line)
+    print_lines(_last_lines(verdict))
     return exit_code(verdict)
 
 

@@ -1,7 +1,8 @@
 """How a command ends: errors as one sentence, Ctrl-C as one line, and the exit codes of both."""
 
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from db.errors import ConflictError, LedgerError, UsageError
 from stream.errors import RunInterrupted, StreamError
@@ -39,6 +40,18 @@ def run_command(
         return _said(error, EXIT_DAMAGE)
     finally:
         loading_ended()
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines; a reader that has seen enough, such as `head`, ends the output and not the command.
+
+    https://docs.python.org/3/library/signal.html#note-on-sigpipe
+    """
+    for line in lines:
+        try:
+            print(line, flush=True)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _said(error: Exception, code: int) -> int:

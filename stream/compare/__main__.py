@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from db.storage.files import require_run
-from stream.commands.command import run_command
+from stream.commands.command import print_lines, run_command
 from stream.errors import UserError
 from stream.process import heed_interrupts
 
@@ -39,8 +39,7 @@ def _compare(options: argparse.Namespace) -> int:
 
         heed_interrupts()
         table, lines = compare(database, names, options.out)
-    for line in (*lines, f"comparison: {options.out}"):
-        print(line)
+    print_lines((*lines, f"comparison: {options.out}"))
     return exit_code(table)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from stream.commands.command import run_command
+from stream.commands.command import print_lines, run_command
 from stream.commands.options import add_stream_options, add_training_options, configurations_of
 from stream.plan import PROBE_SECONDS
 from stream.process import EXIT_DONE, heed_interrupts
@@ -37,7 +37,7 @@ def _plan(options: argparse.Namespace) -> int:
     if options.out is not None:
         write_plans(reports, options.out)
         where = [f"plan: {options.out}"]
-    print("\n".join([*plain_text(reports), *where]))
+    print_lines([*plain_text(reports), *where])
     return EXIT_DONE
 
 

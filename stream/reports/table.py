@@ -7,6 +7,9 @@ from pathlib import Path
 
 from stream.reports.files import replacing
 
+Value = str | int | float | bool | None
+"""What a cell of a CSV file is."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Table:
@@ -39,9 +42,6 @@ def markdown_table(table: Table) -> list[str]:
 
 def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
-
-
-Value = str | int | float | bool | None
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> Path:

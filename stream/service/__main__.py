@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from db.storage.files import require_run
-from stream.commands.command import run_command
+from stream.commands.command import print_lines, run_command
 from stream.process import EXIT_DONE, heed_interrupts
 from stream.service.names import DEFAULT_JOBS, DEFAULT_REPLICATIONS, FEWEST_JOBS, Expected, Policy
 
@@ -38,8 +38,7 @@ def _service(options: argparse.Namespace) -> int:
         report = report_of(options, ledger, times)
     out = options.out or Path("runs") / options.run / "service"
     write_service_reports(report, out)
-    for line in (*service_lines(report), f"reports: {out}"):
-        print(line)
+    print_lines((*service_lines(report), f"reports: {out}"))
     return EXIT_DONE
 
 

@@ -8,7 +8,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from stream.commands.command import run_command
+from stream.commands.command import print_lines, run_command
 from stream.commands.place import resume_command
 from stream.process import EXIT_DONE
 from stream.study.ablation.command import ABLATION
@@ -32,8 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _study(command: StudyCommand, options: argparse.Namespace) -> int:
-    for line in command.run(options):
-        print(line)
+    print_lines(command.run(options))
     return EXIT_DONE
 
 

@@ -15,6 +15,8 @@ from stream.study.ablation.text import PAPER, WHAT_STAYS, majority_change
 from stream.study.ablation.values import Ablation
 from stream.words import number, signed_percent
 
+MAX_LENGTH = 80
+"""Letters of a name that are kept; file systems allow 255 bytes."""
 COLUMNS = (
     *("task", "data", "metric", "first_layer", "last_layer", "value", "relative_change"),
     *("value_without_removal", "majority_class", "num_examples", "notes"),
@@ -128,10 +130,6 @@ def _single_layers(ablations: Sequence[Ablation]) -> Iterator[str]:
         return [ablation.task, *("-" if change is None else signed_percent(change) for change in found)]
 
     return table_lines(["task", *map(str, layers)], map(row, ablations))
-
-
-MAX_LENGTH = 80
-"""Letters of a name that are kept; file systems allow 255 bytes."""
 
 
 def file_names(prefix: str, names: Sequence[str]) -> tuple[str, ...]:
