@@ -48,6 +48,25 @@ KINDS_OF_DATA = ("real", "partial", "simulated")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """The figures of the literature after one arrival, over some tasks; None where a cell is unknown."""
+
+    after: int
+    num_tasks: int
+    """Of those asked for, the ones that had arrived."""
+    average: float | None
+    """A_k, as `AccuracyMatrix.average_accuracy`."""
+    forgetting: float | None
+    """F_k, as `AccuracyMatrix.average_forgetting`; None before a second task."""
+    backward_transfer: float | None
+    """BWT, as `AccuracyMatrix.backward_transfer`; None before a second task."""
+    learning: float | None
+    """LA, as `AccuracyMatrix.learning_accuracy`."""
+    incremental: float | None
+    """AIA, as `AccuracyMatrix.average_incremental_accuracy`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class AccuracyMatrix:
     """R[after, on], immutable; unknown cells are None.
 
@@ -165,6 +184,28 @@ class AccuracyMatrix:
             peaks = [_higher(peak, value) for peak, value in zip(peaks[:-1], row[:-1], strict=True)] + [
                 row[-1]
             ]
+
+    def progress(self, over: Collection[int] | None = None) -> Iterator["Progress"]:
+        """Yield the figures of the literature after each arrival; O(T^2) in all.
+
+        `over` chooses tasks, all by default; arrivals before the first of them are left out.
+        """
+        averages: list[float | None] = []
+        for after, (row, forgetting) in enumerate(zip(self.rows, self.forgetting_rows(), strict=True)):
+            tasks = [*_chosen(after + 1, over)]
+            if not tasks:
+                continue
+            averages.append(_mean([row[on] for on in tasks]))
+            earlier = [on for on in tasks if on < after]
+            yield Progress(
+                after=after,
+                num_tasks=len(tasks),
+                average=averages[-1],
+                forgetting=_mean([forgetting[on] for on in earlier]),
+                backward_transfer=_mean([_difference(row[on], self[on, on]) for on in earlier]),
+                learning=_mean([self[on, on] for on in tasks]),
+                incremental=_mean(averages),
+            )
 
     def average_forgetting(
         self, after: int | None = None, over: Collection[int] | None = None

@@ -33,6 +33,7 @@ from stream.reports.drawing import (
     triangle,
 )
 from stream.reports.run.averages import served_tasks
+from stream.reports.run.progress import progress_figure
 from stream.results.run_results import RunResults, TaskResult
 
 
@@ -259,6 +260,7 @@ FIGURES: Mapping[str, Callable[[RunResults], Figure]] = MappingProxyType(
         "accuracy": paper_figure,
         "accuracy_matrix": accuracy_figure,
         "forgetting": forgetting_figure,
+        "metrics": progress_figure,
         "growth": growth_figure,
     }
 )

@@ -25,6 +25,7 @@ CAPTIONS: Mapping[str, str] = {
     "accuracy": "Each task right after its own arrival, re-evaluated from the database.",
     "accuracy_matrix": "One row per arrival, one column per task; an equal column is a task not forgotten.",
     "forgetting": "Best earlier value minus the value now. Grey is 0; a task that has just arrived has none.",
+    "metrics": "After each arrival, over the tasks so far; real, partial and simulated ones apart.",
     "growth": "Counted from the stored tensors; the backbone counts as 1.",
 }
 TONES: Mapping[ProofStatus, str] = {

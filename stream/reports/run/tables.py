@@ -1,4 +1,4 @@
-"""The four CSV files: fractions 0-1, true and false, and an empty cell with a note where nothing is known.
+"""The five CSV files: fractions 0-1, true and false, and an empty cell with a note where nothing is known.
 
 Rows are generated one by one, so half a million comparisons need no memory beyond their records. Numbers are
 written so that reading them back gives the same float.
@@ -9,6 +9,8 @@ from pathlib import Path
 
 from db.records import Regime
 from stream.reports.run.averages import task_reached
+from stream.reports.run.progress import COLUMNS as METRIC_COLUMNS
+from stream.reports.run.progress import metric_rows
 from stream.reports.table import Value, write_table
 from stream.results.comparisons import Comparison
 from stream.results.growth import GrowthPoint
@@ -33,13 +35,14 @@ TASK_COLUMNS = (
 
 
 def write_tables(results: RunResults, out: Path) -> tuple[Path, ...]:
-    """Write the four CSV files into the folder and return their paths. Raises UserError where it cannot."""
+    """Write the five CSV files into the folder and return their paths. Raises UserError where it cannot."""
     matrix_columns = ("after", "after_task", *results.matrix.names)
     return (
         write_table(out / "forgetting.csv", FORGETTING_COLUMNS, forgetting_rows(results)),
         write_table(out / "accuracy_matrix.csv", matrix_columns, matrix_rows(results)),
         write_table(out / "size.csv", SIZE_COLUMNS, size_rows(results)),
         write_table(out / "tasks.csv", TASK_COLUMNS, task_rows(results)),
+        write_table(out / "metrics.csv", METRIC_COLUMNS, metric_rows(results)),
     )
 
 

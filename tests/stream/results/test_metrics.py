@@ -253,3 +253,18 @@ def test_evaluation_does_not_print_its_predictions() -> None:
         seconds=0.1,
     )
     assert len(repr(evaluation)) < 500
+
+
+@given(full_rows(), st.data())
+def test_progress_is_what_each_figure_says(rows: list[list[float]], data: st.DataObject) -> None:
+    """After every arrival, over any tasks, the figures are those of the matrix cut there."""
+    matrix = full_matrix(rows)
+    over = data.draw(st.sets(st.sampled_from(range(len(rows))), min_size=1)) if rows else set()
+    for point in matrix.progress(over):
+        k = point.after
+        assert point.average == matrix.average_accuracy(k, over)
+        assert point.forgetting == matrix.average_forgetting(k, over)
+        assert point.learning == matrix.learning_accuracy(k, over)
+    for point in matrix.progress():
+        assert point.backward_transfer == matrix.backward_transfer(point.after)
+        assert point.incremental == matrix.average_incremental_accuracy(point.after)

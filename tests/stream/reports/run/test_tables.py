@@ -16,6 +16,8 @@ DESIGNED_COLUMNS = {
     "tasks.csv": "position, task, data, num_train, num_valid, num_test, num_labels, truncated_fraction, "
     "metric, test, secondary, further_tests, valid, best_epoch, seconds, chosen, paper_adapters, "
     "paper_fine_tuning, notes",
+    "metrics.csv": "after, after_task, data, num_tasks, average_metric, average_forgetting, "
+    "backward_transfer, learning_accuracy, average_incremental_metric, notes",
 }
 
 
@@ -119,3 +121,26 @@ def test_names_may_hold_commas_and_quotes(tmp_path: Path) -> None:
     names = ['comma, "quote"', "line\nbreak", "ümlaut"]
     rows = tables(made_results(names), tmp_path)["tasks.csv"]
     assert [row["task"] for row in rows] == names
+
+
+def test_metrics_after_each_arrival(tmp_path: Path) -> None:
+    """R = [.5], [.4, .5], [.4, .3, .5]: averages, forgetting and transfer as computed by hand."""
+    values = {(0, 0): 0.5, (1, 0): 0.4, (1, 1): 0.5, (2, 0): 0.4, (2, 1): 0.3, (2, 2): 0.5}
+    rows = tables(made_results(values=values), tmp_path)["metrics.csv"]
+    names = ("average_metric", "average_forgetting", "backward_transfer", "average_incremental_metric")
+    found = [[float(row[name]) if row[name] else None for name in names] for row in rows]
+    assert found[0] == [0.5, None, None, 0.5]
+    assert found[1] == pytest.approx([0.45, 0.1, -0.1, 0.475])
+    assert found[2] == pytest.approx([0.4, 0.15, -0.15, 0.45])
+    assert [row["learning_accuracy"] for row in rows] == ["0.5", "0.5", "0.5"]
+    assert rows[0]["notes"] == "forgetting and transfer undefined before a second task"
+
+
+def test_metrics_of_real_and_simulated_tasks_are_apart(tmp_path: Path) -> None:
+    """Each kind of data has rows of its own, from the arrival of its first task on."""
+    rows = tables(made_results(("a", "b", "c"), data={"b": "simulated"}), tmp_path)["metrics.csv"]
+    assert [(row["after"], row["data"], row["num_tasks"]) for row in rows] == [
+        ("0", "real", "1"),
+        *(("1", "real", "1"), ("1", "simulated", "1")),
+        *(("2", "real", "2"), ("2", "simulated", "1")),
+    ]

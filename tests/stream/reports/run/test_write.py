@@ -16,7 +16,7 @@ from tests.stream.made_runs import made_results
 
 FILES = {
     *("forgetting.csv", "accuracy_matrix.csv", "size.csv", "tasks.csv", "summary.md", "report.html"),
-    *("accuracy.png", "accuracy_matrix.png", "forgetting.png", "growth.png"),
+    *("metrics.csv", "metrics.png", "accuracy.png", "accuracy_matrix.png", "forgetting.png", "growth.png"),
 }
 MIXED = {"情感分类": "simulated"}
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
