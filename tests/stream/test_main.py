@@ -45,3 +45,17 @@ def test_folders_of_the_packages_names_are_not_in_the_way(tmp_path: Path) -> Non
     for called in ([command, "report", "--help"], [sys.executable, "-m", "stream.report", "--help"]):
         done = subprocess.run(called, cwd=tmp_path, capture_output=True, text=True)
         assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("stranger", ["db.py", "tasks.py", "db/__init__.py", "tasks/__init__.py"])
+def test_a_module_in_the_way_is_named(tmp_path: Path, stranger: str) -> None:
+    """A module of the user's that hides a package is named in one sentence; task-stream goes on."""
+    (tmp_path / stranger).parent.mkdir(exist_ok=True)
+    (tmp_path / stranger).write_text("")
+    command = [sys.executable, "-m", "stream.report", "--help"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {tmp_path / stranger} is found in the place of")
+    assert done.stderr.count("\n") == 1
+    beside = [Path(sys.executable).with_name("task-stream"), "report", "--help"]
+    assert subprocess.run(beside, cwd=tmp_path, capture_output=True).returncode == 0
