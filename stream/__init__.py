@@ -22,7 +22,7 @@ def _refuse_strangers() -> None:
             f"{origin} is found in the place of this program's package {name}; rename it, work in another "
             "folder, or call task-stream, which is not touched by the folder it runs in."
         )
-        if "-m" in sys.orig_argv and not hasattr(sys, "ps1"):
+        if any(part.startswith("stream.") for part in sys.orig_argv[1:]):
             print(f"error: {sentence}", file=sys.stderr)
             raise SystemExit(2)
         raise ImportError(sentence)
