@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m stream.report", description=__doc__)
-    parser.add_argument("--db", default="sqlite:///runs.db", help="default: sqlite:///runs.db")
+    parser.add_argument(
+        "--db", default="sqlite:///runs.db", help="a file or a URL; default: sqlite:///runs.db"
+    )
     parser.add_argument("--run", help="name of the run; without it the runs are listed")
     parser.add_argument("--out", type=Path, help="folder of the reports; default: runs/NAME")
     return run_command(

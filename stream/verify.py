@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m stream.verify", description=__doc__)
-    parser.add_argument("--db", default="sqlite:///runs.db", help="default: sqlite:///runs.db")
+    parser.add_argument(
+        "--db", default="sqlite:///runs.db", help="a file or a URL; default: sqlite:///runs.db"
+    )
     parser.add_argument("--run", required=True, help="name of the run")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     return run_command(partial(_verify, parser.parse_args(arguments)))

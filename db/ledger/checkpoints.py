@@ -9,7 +9,7 @@ from sqlalchemy import delete, insert, select
 from db.ledger.part import LedgerPart
 from db.records import CheckpointRecord
 from db.rows import decode_checkpoint, encode, table_of
-from db.storage.address import safe_file_name
+from db.storage.names import safe_file_name
 from db.tables import CheckpointRow
 
 

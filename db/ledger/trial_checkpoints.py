@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, delete, insert, select
 from db.ledger.part import LedgerPart
 from db.records.trials import TrialCheckpoint
 from db.rows import decode_trial_checkpoint, encode, table_of
-from db.storage.address import safe_file_name
+from db.storage.names import safe_file_name
 from db.tables.trials import TrialCheckpointRow, TrialRow
 
 

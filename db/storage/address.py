@@ -6,7 +6,6 @@ temporary folder of the machine.
 """
 
 import hashlib
-import re
 import tempfile
 import uuid
 from dataclasses import dataclass
@@ -17,8 +16,7 @@ from sqlalchemy.exc import ArgumentError
 
 from db.errors import UsageError
 from db.storage.files import require_folder
-
-MAX_READABLE_NAME = 60
+from db.storage.written import file_of, is_memory
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,30 +49,48 @@ def parse_address(url: str) -> Address:
     """Return the absolute address of `url`.
 
     Args:
-        url: an SQLAlchemy URL such as `sqlite:///runs.db`; relative paths count from the working folder.
+        url: a path, a URL such as `sqlite:///runs.db`, or one of a server; relative paths count from the
+            working folder.
 
     Raises:
-        UsageError: the text is no database URL.
+        UsageError: the text is no address, or its server's driver is not installed.
         MissingDatabaseError: the folder of the SQLite file does not exist.
         NotADatabaseError: the path is a folder.
     """
-    try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        raise UsageError(f"'{url}' is not a database address: give one such as sqlite:///runs.db.") from error
-    if parsed.get_backend_name() != "sqlite":
-        return Address(url=parsed, file=None, folder=_temporary_folder(url))
-    if parsed.database in (None, "", ":memory:"):
-        return Address(url=parsed, file=None, folder=_temporary_folder(uuid.uuid4().hex))
-    file = Path(str(parsed.database)).expanduser().absolute()
+    if is_memory(url):
+        return Address(url=URL.create("sqlite"), file=None, folder=_temporary_folder(uuid.uuid4().hex))
+    file = file_of(url)
+    if file is None:
+        return Address(url=_server(url), file=None, folder=_temporary_folder(url))
     require_folder(file)
-    return Address(url=parsed.set(database=str(file)), file=file, folder=file.with_name(f"{file.name}.files"))
+    own = URL.create("sqlite", database=str(file))
+    return Address(url=own, file=file, folder=file.with_name(f"{file.name}.files"))
 
 
-def safe_file_name(name: str) -> str:
-    """Return a file name for any run's name: readable letters and a hash, so that no two names collide."""
-    readable = re.sub(r"[^A-Za-z0-9._-]", "_", name).lstrip(".")[:MAX_READABLE_NAME]
-    return f"{readable or 'run'}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+def _server(text: str) -> URL:
+    """The address of a server whose driver is there."""
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError) as error:
+        raise UsageError(
+            f"'{text}' is not a database address: give one such as postgresql://HOST/NAME or sqlite:///runs.db."
+        ) from error
+    try:
+        dialect = url.get_dialect()
+        dialect.import_dbapi()
+    except (ImportError, ArgumentError) as error:
+        raise UsageError(_no_driver(url, str(error))) from error
+    if dialect.is_async:
+        raise UsageError(_no_driver(url, "its driver is asynchronous"))
+    return url
+
+
+def _no_driver(url: URL, reason: str) -> str:
+    shown = url.render_as_string(hide_password=True)
+    return (
+        f"The database {shown} cannot be reached from here ({reason}): "
+        "install its driver (pip install psycopg) and give postgresql+psycopg://..., or use sqlite:///runs.db."
+    )
 
 
 def _temporary_folder(url: str) -> Path:

@@ -1,28 +1,27 @@
 """A SQLite file without the database library: whether it is there, which runs it holds, reading it."""
 
-import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from db.errors import MissingDatabaseError, NotADatabaseError, UnknownRunError
+from db.errors import MissingDatabaseError, NotADatabaseError, UnknownRunError, UsageError
+from db.storage.written import file_of, is_memory
 
 BUSY_TIMEOUT_MS = 30_000
-_PLAIN = re.compile(r"sqlite:///([^?%]+)")
-"""Addresses whose path stands in them as it is."""
 
 
 def require_place(url: str) -> None:
-    """Refuse the address of a SQLite file that cannot be there; any other address is left to `parse_address`.
+    """Refuse an address under which nothing can be kept; that of a server is left to `parse_address`.
 
     Args:
         url: as given with --db.
 
     Raises:
+        UsageError: it is no address, or that of a database in memory.
         MissingDatabaseError: the folder does not exist.
         NotADatabaseError: the path is a folder.
     """
-    if (file := _plain_file(url)) is not None:
+    if (file := _kept_file(url)) is not None:
         require_folder(file)
 
 
@@ -34,10 +33,11 @@ def require_run(url: str, name: str | None) -> None:
         name: of the run; None where any database will do.
 
     Raises:
+        UsageError: the address is none, or that of a database in memory.
         MissingDatabaseError, NotADatabaseError: as the message says.
         UnknownRunError: there is no such run.
     """
-    if (file := _plain_file(url)) is None:
+    if (file := _kept_file(url)) is None:
         return
     require_folder(file)
     require_file(file)
@@ -45,11 +45,13 @@ def require_run(url: str, name: str | None) -> None:
         raise UnknownRunError(name, names)
 
 
-def _plain_file(url: str) -> Path | None:
-    found = _PLAIN.fullmatch(url)
-    if found is None or found[1] == ":memory:":
-        return None
-    return Path(found[1]).expanduser().absolute()
+def _kept_file(url: str) -> Path | None:
+    if is_memory(url):
+        raise UsageError(
+            f"The database address '{url}' means a database in memory, which is gone when the command ends: "
+            "give a file, such as sqlite:///runs.db."
+        )
+    return file_of(url)
 
 
 def _run_names(file: Path) -> list[str] | None:
@@ -67,12 +69,18 @@ def require_folder(file: Path) -> None:
     Raises:
         MissingDatabaseError, NotADatabaseError: as the message says.
     """
-    if not file.parent.is_dir():
+    try:
+        is_there, is_folder = file.parent.is_dir(), file.is_dir()
+    except OSError as error:
+        raise NotADatabaseError(
+            f"The database {file} cannot be looked at ({error.strerror}): give another address with --db."
+        ) from error
+    if not is_there:
         raise MissingDatabaseError(
             f"The folder {file.parent} of the database does not exist: "
             "create it, or give another address with --db."
         )
-    if file.is_dir():
+    if is_folder:
         raise NotADatabaseError(f"{file} is a folder, not a database: give the address of a file with --db.")
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from db.errors import RunHeldError
-from db.storage.address import Address, safe_file_name
+from db.storage.address import Address
+from db.storage.names import safe_file_name
 from db.storage.translation import translated_errors
 
 PATIENCE_SECONDS = 1.0

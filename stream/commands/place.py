@@ -21,7 +21,9 @@ def add_place_options(
         auto: what `auto` is, for the help.
     """
     where = parser.add_argument_group("where it is kept and shown")
-    where.add_argument("--db", default="sqlite:///runs.db", help="default: sqlite:///runs.db")
+    where.add_argument(
+        "--db", default="sqlite:///runs.db", help="a file or a URL; default: sqlite:///runs.db"
+    )
     where.add_argument("--name", help=f"name of the run; default: {default_name}")
     where.add_argument(
         "--train-again",

@@ -19,7 +19,9 @@ from stream.process import heed_interrupts
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m stream.compare", description=__doc__)
-    parser.add_argument("--db", default="sqlite:///runs.db", help="default: sqlite:///runs.db")
+    parser.add_argument(
+        "--db", default="sqlite:///runs.db", help="a file or a URL; default: sqlite:///runs.db"
+    )
     parser.add_argument("--runs", help="names of runs, separated by commas; default: all finished ones")
     parser.add_argument("--out", type=Path, default=Path("compare"), help="default: compare")
     return run_command(

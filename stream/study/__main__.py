@@ -8,6 +8,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from db.storage.files import require_place
 from stream.commands.command import print_lines, run_command
 from stream.commands.place import resume_command
 from stream.process import EXIT_DONE
@@ -32,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _study(command: StudyCommand, options: argparse.Namespace) -> int:
+    require_place(options.db)
     print_lines(command.run(options))
     return EXIT_DONE
 

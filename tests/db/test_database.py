@@ -23,7 +23,7 @@ from db import (
     UsageError,
 )
 from db.records import RunStatus
-from db.storage.address import safe_file_name
+from db.storage.names import safe_file_name
 from tests.db.made_records import content_of, evaluate, learn, new_run, parameters, task
 
 
@@ -173,9 +173,9 @@ class TestMistakes:
     """Each is a `UsageError` with one sentence, and leaves the file as it was."""
 
     def test_no_address(self) -> None:
-        """Text that is no URL is answered with an example of one."""
+        """A bare word is answered with an example of one."""
         with pytest.raises(UsageError, match=r"sqlite:///runs\.db") as caught:
-            Database.open("runs.db")
+            Database.open("runs")
         assert is_one_paragraph(caught.value)
 
     def test_a_missing_folder(self, tmp_path: Path) -> None:
