@@ -12,6 +12,7 @@ from db.storage.files import require_run
 from stream.commands.command import print_lines, run_command
 from stream.process import EXIT_DONE, heed_interrupts
 from stream.results.coverage import coverage_of
+from stream.results.folder import reports_folder
 
 if TYPE_CHECKING:
     from db import Database
@@ -39,7 +40,7 @@ def _report(options: argparse.Namespace) -> int:
 
     with Database.open(options.db, read_only=True) as database:
         if options.run:
-            lines = _written(database, options.run, options.out or Path("runs") / options.run)
+            lines = _written(database, options.run, options.out or reports_folder(options.run))
         else:
             lines = _listed(database.runs())
     print_lines(lines)

@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    require_place(options.db)
+    require_place(options.db, options.name)
     configurations = configurations_of(options, options.reevaluate)
     from stream.display import open_display
     from stream.engine.several import run_sessions

@@ -5,22 +5,28 @@ from contextlib import closing
 from pathlib import Path
 
 from db.errors import MissingDatabaseError, NotADatabaseError, UnknownRunError, UsageError
+from db.storage.names import require_name
 from db.storage.written import file_of, is_memory
 
 BUSY_TIMEOUT_MS = 30_000
 
 
-def require_place(url: str) -> None:
+def require_place(url: str, name: str | None = None) -> None:
     """Refuse an address under which nothing can be kept; that of a server is left to `parse_address`.
 
     Args:
         url: as given with --db.
+        name: as given with --name; None where none was.
 
     Raises:
-        UsageError: it is no address, or that of a database in memory.
+        UsageError: it is no address, or that of a database in memory; or the name is none.
         MissingDatabaseError: the folder does not exist.
         NotADatabaseError: the path is a folder.
     """
+    if name is not None:
+        require_name(name)
+    if name == "":
+        raise UsageError("The name given with --name is empty: give one, or leave --name out.")
     if (file := _kept_file(url)) is not None:
         require_folder(file)
 
@@ -37,6 +43,8 @@ def require_run(url: str, name: str | None) -> None:
         MissingDatabaseError, NotADatabaseError: as the message says.
         UnknownRunError: there is no such run.
     """
+    if name is not None:
+        require_name(name)
     if (file := _kept_file(url)) is None:
         return
     require_folder(file)

@@ -22,6 +22,7 @@ from stream.engine.wiring import check_kinds, check_metrics, chosen_suite, learn
 from stream.errors import RunInterrupted
 from stream.learning.learner import Learner
 from stream.reports.files import make_folder
+from stream.results.folder import reports_folder
 from stream.results.run_results import RunResults
 from tasks import availability
 
@@ -53,7 +54,7 @@ def run_session(configuration: RunConfiguration, place: Place, display: Display,
             new = _new_run(name, configuration, learner, stream)
             if stored is not None:
                 _check_same(stored, new)
-            out = place.out or Path("runs") / name
+            out = place.out or reports_folder(name)
             make_folder(out)
             ledger = database.create_run(new) if stored is None else _continued(database, name)
             with status_kept(ledger), display:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from db import Database, RunExistsError
+from db.storage.names import folder_name
 from stream.display import Display
 from stream.engine.configuration import Place, RunConfiguration
 from stream.engine.session import Leave, run_session
@@ -37,7 +38,7 @@ def run_sessions(
     results: list[RunResults] = []
     try:
         for name, configuration in named_runs(configurations, shared, is_given=place.name is not None):
-            out = None if place.out is None else place.out / name
+            out = None if place.out is None else place.out / folder_name(name)
             own = replace(place, name=name, out=out)
             # A run that does not exist yet is started by a resume too.
             results.append(run_session(configuration, own, open_display(), leave))

@@ -12,6 +12,7 @@ from pathlib import Path
 from db.storage.files import require_run
 from stream.commands.command import print_lines, run_command
 from stream.process import EXIT_DONE, heed_interrupts
+from stream.results.folder import reports_folder
 from stream.service.names import DEFAULT_JOBS, DEFAULT_REPLICATIONS, FEWEST_JOBS, Expected, Policy
 
 
@@ -36,7 +37,7 @@ def _service(options: argparse.Namespace) -> int:
             ledger, expected=Expected(options.expected), with_reevaluation=options.reevaluation
         )
         report = report_of(options, ledger, times)
-    out = options.out or Path("runs") / options.run / "service"
+    out = options.out or reports_folder(options.run) / "service"
     write_service_reports(report, out)
     print_lines((*service_lines(report), f"reports: {out}"))
     return EXIT_DONE

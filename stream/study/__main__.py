@@ -8,7 +8,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from db.storage.files import require_place
+from db.storage.files import require_place, require_run
 from stream.commands.command import print_lines, run_command
 from stream.commands.place import resume_command
 from stream.process import EXIT_DONE
@@ -33,7 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _study(command: StudyCommand, options: argparse.Namespace) -> int:
-    require_place(options.db)
+    if "run" in options:
+        require_run(options.db, options.run)
+    else:
+        require_place(options.db, options.name)
     print_lines(command.run(options))
     return EXIT_DONE
 

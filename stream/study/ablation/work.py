@@ -23,6 +23,7 @@ from stream.learning.learner import Learner
 from stream.learning.objectives.objective import Scoring, scoring_of
 from stream.model.backbone.parameters import TaskParameters
 from stream.model.encoder.adapter import adapted_layers
+from stream.results.folder import reports_folder
 from stream.results.metrics import Evaluation
 from stream.study.ablation.spans import SpanEvaluator
 from stream.study.ablation.text import ablation_lines
@@ -39,7 +40,7 @@ def run(options: argparse.Namespace) -> tuple[str, ...]:
     Raises:
         UserError, TaskError, LedgerError: as the message says; what was measured stays.
     """
-    out: Path = options.out or Path("runs") / options.run / "studies"
+    out: Path = options.out or reports_folder(options.run) / "studies"
     with Database.open(options.db, read_only=True) as database:
         # A database that does not exist is a mistake here; opened for writing it would be made.
         chosen = chosen_tasks(database.ledger(options.run), options.tasks)

@@ -23,6 +23,7 @@ from stream.model.methods.catalogue import feature
 from stream.model.methods.family import family_of
 from stream.model.methods.method import Method
 from stream.model.methods.specification import method_named
+from stream.results.folder import reports_folder
 from stream.study.latency.text import latency_lines
 from stream.study.latency.timing import Clock, Timings, clock_for, encoder_of, full_batch, timed_pairs
 from stream.study.latency.values import STUDY, latency_key, load_latencies
@@ -52,7 +53,7 @@ def run(options: argparse.Namespace) -> tuple[str, ...]:
     device = choose_device(options.device)
     backbone = load_backbone(options.backbone, device=device, dtype=choose_dtype(device))
     cells = tuple(cells_of(options, backbone))
-    out: Path = options.out or Path("runs") / options.name / "studies"
+    out: Path = options.out or reports_folder(options.name) / "studies"
     with Database.open(options.db) as database, database.acquire(options.name):
         new = _new_run(options.name, backbone)
         ledger = _ledger(database, new)
