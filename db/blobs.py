@@ -104,9 +104,24 @@ def get_blob(
     found = None if content is None else sha256_of(content)
     if content is None or found != sha256:
         task = task_name(connection, run, position)
-        damage = Damage(run=run, position=position, what=what, expected=sha256, found=found, task=task)
+        is_beside = row is not None and row.path is not None
+        damage = Damage(
+            run=run,
+            position=position,
+            what=what,
+            expected=sha256,
+            found=found,
+            task=task,
+            missing_folder=_missing_folder(storage) if is_beside else None,
+        )
         raise DamageError(damage)
     return content
+
+
+def _missing_folder(storage: Storage) -> str | None:
+    """The folder beside the database, where it is not there."""
+    folder = storage.address.folder
+    return None if folder.is_dir() else str(folder)
 
 
 def task_name(connection: Connection, run: str | None, position: int | None) -> str | None:

@@ -2,7 +2,7 @@
 
 LedgerError
 ├── UsageError             the user can set it right (exit code 2)
-│   ├── MissingDatabaseError, NotADatabaseError, SchemaError
+│   ├── MissingDatabaseError, ReplacedError, NotADatabaseError, SchemaError
 │   ├── RunExistsError, UnknownRunError, RunHeldError, ConfigurationError
 │   └── FullError, ReadOnlyError, BusyError
 ├── DamageError            stored bytes or rows are not what was recorded (exit code 1)
@@ -13,6 +13,7 @@ Each message is one sentence or two: what was found, what is allowed, what to do
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from db.records import Damage
@@ -28,6 +29,16 @@ class UsageError(LedgerError):
 
 class MissingDatabaseError(UsageError):
     """There is no database, or no folder for one, at the given address."""
+
+
+class ReplacedError(UsageError):
+    """The database file was removed or replaced while it was open."""
+
+    def __init__(self, file: Path, happened: str) -> None:
+        super().__init__(
+            f"The database {file} was {happened} while it was in use, so nothing more can be recorded: "
+            "put the file back with its -wal file and go on with --resume, or start again."
+        )
 
 
 class NotADatabaseError(UsageError):

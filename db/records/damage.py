@@ -19,6 +19,8 @@ class Damage:
     """SHA-256 of what is there now; None where nothing is."""
     task: str | None = None
     """Name of the task at that position, where it is known."""
+    missing_folder: str | None = None
+    """The folder beside the database in which the thing should lie, where that is not there."""
 
     @property
     def sentence(self) -> str:
@@ -30,5 +32,15 @@ class Damage:
             where += f", position {self.position}"
         if self.found is None:
             expected = self.expected or "unknown"
-            return f"Damaged: {self.what}{where}: missing or unreadable, expected SHA-256 {expected}."
+            lost = f"Damaged: {self.what}{where}: missing or unreadable, expected SHA-256 {expected}"
+            return f"{lost}{self._whereabouts}."
         return f"Damaged: {self.what}{where}: expected SHA-256 {self.expected}, found {self.found}."
+
+    @property
+    def _whereabouts(self) -> str:
+        if self.missing_folder is None:
+            return ""
+        return (
+            f"; there is no folder {self.missing_folder}, which belongs to the database "
+            "and is moved, copied and renamed with it"
+        )

@@ -71,7 +71,7 @@ def require_readable(storage: Storage) -> None:
     if found.state is SchemaState.EMPTY:
         raise NotADatabaseError(
             f"The database {storage.address.shown} holds no tables: "
-            "no run was recorded there, check the address given with --db."
+            f"no run was recorded there{_or_copied(storage)}; check the address given with --db."
         )
     bridged = storage.address.is_sqlite and found.revision in ADDED_SINCE
     if found.state is SchemaState.OLDER and not bridged:
@@ -79,6 +79,14 @@ def require_readable(storage: Storage) -> None:
             f"The database {storage.address.shown} has the older schema {found.revision} (this program reads "
             f"{found.newest}): open it once for writing, for example by resuming a run, to migrate it."
         )
+
+
+def _or_copied(storage: Storage) -> str:
+    """While a run goes on, what it recorded stands in the log beside the file at first."""
+    file = storage.address.file
+    if file is None or file.stat().st_size == 0:
+        return ""
+    return f", or it was copied during a run without its log {file.name}-wal, which has to be copied with it"
 
 
 def migrate(storage: Storage) -> None:

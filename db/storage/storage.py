@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.errors import ReadOnlyError
 from db.storage.address import Address
 from db.storage.files import BUSY_TIMEOUT_MS, connect_read_only
+from db.storage.identity import FileIdentity
 from db.storage.log import LIMIT_BYTES, WriteAheadLog
 from db.storage.older import show_as_newest
 from db.storage.translation import translated_errors
@@ -40,6 +41,8 @@ class Storage:
     max_inline_bytes: int
     log: WriteAheadLog | None
     """Of a SQLite file open for writing."""
+    identity: FileIdentity | None
+    """Of a SQLite file."""
     write_lock: AbstractContextManager[bool] = field(default_factory=threading.RLock, repr=False)
     """Threads of this process queue here instead of polling SQLite's lock."""
 
@@ -71,10 +74,13 @@ class Storage:
 
     @contextmanager
     def _connection(self, *, writes: bool) -> Iterator[Connection]:
+        """Give a connection inside a transaction; one in a file that is gone is not committed."""
         with self.engine.connect() as connection:
             connection = connection.execution_options(writes=writes)
             with connection.begin():
                 yield connection
+                if self.identity is not None:
+                    self.identity.require_same()
 
     def close(self) -> None:
         """Fold the log back into the file and close all connections."""
@@ -95,6 +101,7 @@ def open_storage(address: Address, *, read_only: bool, max_inline_bytes: int = M
         engine=engine,
         read_only=read_only,
         max_inline_bytes=max_inline_bytes,
+        identity=None if address.file is None else FileIdentity(address.file),
         log=None if logged is None else WriteAheadLog(engine, logged, BUSY_TIMEOUT_MS),
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import db.storage.storage
-from db import Database
+from db import Database, Ledger
 from db.records import RunStatus
 from stream import verify, watch
 from stream.results.comparisons import ProofStatus
@@ -91,3 +91,22 @@ def test_further_options_that_cannot_be_followed(
 ) -> None:
     """Duplicates, empty names and numbers out of range are named as well."""
     refused(run(*options), *words)
+
+
+def test_a_database_removed_in_a_run_ends_it(
+    run: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is called proven that is not stored: one sentence and exit code 2."""
+    record_epoch = Ledger.record_epoch
+
+    def removed_first(ledger: Ledger, epoch: Any) -> None:
+        for file in Path().glob("runs.db*"):
+            if file.is_file():
+                file.unlink()
+        record_epoch(ledger, epoch)
+
+    monkeypatch.setattr(Ledger, "record_epoch", removed_first)
+    outcome = run("--tasks", "birds", "--name", "mine")
+    refused(outcome, "runs.db was removed while it was in use")
+    assert "proven" not in outcome.out
+    assert not Path("runs.db").exists()
