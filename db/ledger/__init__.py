@@ -18,7 +18,7 @@ from db.ledger.tensors import ParameterRows
 from db.ledger.trainings import Trainings
 from db.ledger.trials import TrialRows
 from db.records import RunRecord, RunStatus
-from db.rows import decode_run, now, seen_run, table_of
+from db.rows import decode_run, encode, now, seen_run, table_of
 from db.storage.locks import is_lock_held
 from db.tables import RunRow
 
@@ -57,6 +57,17 @@ class Ledger(
         moment = now()
         finished_at = moment if status is RunStatus.FINISHED else None
         self._update(status=status.value, message=message, finished_at=finished_at, heartbeat_at=moment)
+
+    def restore_status(self, before: RunRecord) -> None:
+        """Let the run stand as it stood: status, message and the time it was finished.
+
+        Args:
+            before: the run as it was read then.
+        """
+        stood = encode(before)
+        self._update(
+            **{name: stood[name] for name in ("status", "message", "finished_at")}, heartbeat_at=now()
+        )
 
     def heartbeat(self) -> None:
         """Record a sign of life, for display only. Any thread may call it; a few times a minute is enough."""

@@ -1,31 +1,34 @@
 """From a configuration to a finished run: wires suite, backbone, learner, ledger and display together."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from db import ConfigurationError, Database, Ledger, LedgerError, RunExistsError
+from db import ConflictError, Database, Ledger, LedgerError, RunExistsError, UsageError
 from db.records import NewRun, Regime, RunRecord, RunStatus
 from stream.display import Display
 from stream.engine.choosing.arrivals import Choice, choose_arrival, chosen_by
 from stream.engine.choosing.grid import study_tasks
 from stream.engine.choosing.reuse import learn_once
-from stream.engine.configuration import Place, RunConfiguration, difference, with_added
+from stream.engine.configuration import Place, RunConfiguration
 from stream.engine.environment import describe_environment
 from stream.engine.joint import learn_jointly
+from stream.engine.resuming import check_same
 from stream.engine.scheduler import TaskStream
 from stream.engine.separate import learn_separately
 from stream.engine.simulator import Learn, learn_arrival, simulate
 from stream.engine.wiring import check_kinds, check_metrics, chosen_suite, learner_for, make_stream
-from stream.errors import RunInterrupted
+from stream.errors import RunInterrupted, UserError
 from stream.learning.learner import Learner
 from stream.reports.files import make_folder
 from stream.results.folder import reports_folder
 from stream.results.run_results import RunResults
-from tasks import availability
+from tasks import TaskError, availability
 
+MISTAKES = (UserError, TaskError, UsageError, ConflictError)
+"""What the user can set right: the exit code is 2."""
 Leave = Callable[[Database, RunResults, Path], tuple[str, ...]]
 """Writes what a run leaves into a folder and gives its last lines, as `stream.report.leave_reports` does."""
 
@@ -53,11 +56,11 @@ def run_session(configuration: RunConfiguration, place: Place, display: Display,
             learner = early if early and not stored else learner_for(configuration, place.device, stored)
             new = _new_run(name, configuration, learner, stream)
             if stored is not None:
-                _check_same(stored, new)
+                check_same(stored, new)
             out = place.out or reports_folder(name)
             make_folder(out)
             ledger = database.create_run(new) if stored is None else _continued(database, name)
-            with status_kept(ledger), display:
+            with status_kept(ledger, stored), display:
                 if configuration.study is None:
                     learn = _way_of_learning(configuration, database, place)
                     results = _learn_all(stream, learner, ledger, display, learn)
@@ -80,19 +83,6 @@ def _run_name(database: Database, configuration: RunConfiguration, place: Place)
     if place.resume or base not in taken:
         return base
     return next(name for number in range(2, len(taken) + 3) if (name := f"{base}-{number}") not in taken)
-
-
-def _check_same(stored: RunRecord, new: NewRun) -> None:
-    """A run is continued with the configuration and the backbone that it was started with.
-
-    Raises:
-        ConfigurationError: something differs.
-    """
-    changed = difference(with_added(stored.configuration), new.configuration)
-    if stored.backbone_sha256 != new.backbone_sha256:
-        changed["backbone_sha256"] = (stored.backbone_sha256, new.backbone_sha256)
-    if changed:
-        raise ConfigurationError(new.name, changed)
 
 
 def _continued(database: Database, name: str) -> Ledger:
@@ -163,20 +153,36 @@ def interruption_named(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def status_kept(ledger: Ledger) -> Iterator[None]:
-    """Record how the run ended when it does not reach its end."""
+def status_kept(ledger: Ledger, before: RunRecord | None = None) -> Iterator[None]:
+    """Record how the run ended when it does not reach its end.
+
+    A mistake leaves a run that was there already as it stood before, and a finished one finished.
+    """
     try:
         yield
     except KeyboardInterrupt:
         ledger.set_status(RunStatus.INTERRUPTED)
         raise
+    except MISTAKES as error:
+        _record_mistake(ledger, before, error)
+        raise
     except BaseException as error:
-        _record_failure(ledger, f"{type(error).__name__}: {error}")
+        _record_failure(ledger, error)
         raise
 
 
-def _record_failure(ledger: Ledger, message: str) -> None:
-    try:
-        ledger.set_status(RunStatus.FAILED, message)
-    except LedgerError:
-        return  # the error on its way says more: the ledger itself may be what failed
+def _record_mistake(ledger: Ledger, before: RunRecord | None, error: Exception) -> None:
+    if before is None or before.status is not RunStatus.FINISHED:
+        with suppress(LedgerError):
+            if ledger.run().status is RunStatus.FINISHED:
+                return  # what is left to do has nothing to do with what was learned
+    if before is None:
+        _record_failure(ledger, error)
+        return
+    with suppress(LedgerError):
+        ledger.restore_status(before)
+
+
+def _record_failure(ledger: Ledger, error: BaseException) -> None:
+    with suppress(LedgerError):  # the error on its way says more: the ledger itself may be what failed
+        ledger.set_status(RunStatus.FAILED, f"{type(error).__name__}: {error}")
