@@ -73,6 +73,7 @@ def verification(ledger: Ledger, *, device: str = "auto") -> Iterator[str | Verd
     yield f"run {run.name}: {run.status.value}, {len(run.task_names)} tasks, method {run.method}"
     damages = [damage.sentence for damage in (*ledger.check_rows(), *ledger.check_blobs())]
     yield f"stored rows and blobs: {'damaged' if damages else 'intact'}"
+    damages += _misnamed(ledger, run) if not damages else []
     damages += _missing_cells(ledger, run) + _damaged_files(run)
     if damages:
         yield Verdict(damages=tuple(damages))
@@ -190,6 +191,17 @@ def _last_recorded(recorded: Sequence[EvaluationRecord], after: int) -> Evaluati
 
 def _digests(record: LearnedSplit | EvaluationRecord) -> tuple[str, str, str]:
     return record.logits_sha256, record.predictions_sha256, record.plan_sha256
+
+
+def _misnamed(ledger: Ledger, run: RunRecord) -> list[str]:
+    """Tasks that are recorded where the run has another one: what they gave is told under its name."""
+    expected = dict(enumerate(run.task_names))
+    return [
+        f"position {task.position} holds the task {task.name!r}, "
+        f"but the run was recorded with {expected.get(task.position, 'no task')!r} there"
+        for task in ledger.tasks()
+        if expected.get(task.position) != task.name
+    ]
 
 
 def _missing_cells(ledger: Ledger, run: RunRecord) -> list[str]:
