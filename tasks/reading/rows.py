@@ -1,21 +1,18 @@
 """Texts and label values of every row of a file or a hub data set, or one sentence about why not."""
 
 import codecs
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tasks.card import FileFormat, TaskCard, Undecodable
-from tasks.errors import DataError, DownloadError, TaskError, did_you_mean
+from tasks.errors import DataError, DownloadError, TaskError
 from tasks.reading.sheets import numbered_rows
 from tasks.reading.squad import read_squad
-from tasks.reading.tables import SEPARATORS, datasets_library, file_table, hub_table, table_cache
+from tasks.reading.tables import SEPARATORS, file_table, hub_data, hub_table
 from tasks.splits import Examples
 from tasks.text_column import TextColumn
 
 TEXT_FORMATS = (FileFormat.CSV, FileFormat.TSV, FileFormat.JSONL)
-NO_ROWS = "corresponds to no data"
-"""Part of the sentence with which `datasets` answers a file of a header only."""
 SURPLUS = " fields in line "
 """Part of pandas' answer to a row of too many cells, with a wrong line where cells hold line ends."""
 
@@ -35,12 +32,9 @@ def read_file(card: TaskCard, path: Path) -> Examples:
         return read_squad(path, where=where)
     try:
         table = file_table(card, path)
-    except Exception as error:  # the library wraps whatever pandas, pyarrow or a generator raised
+    except Exception as error:  # pandas, pyarrow and codecs raise many kinds
         raise _diagnosis(card, path, error, where=where) from error
-    try:
-        return _examples(card, table, where=where)
-    except UnicodeError as error:
-        raise _diagnosis(card, path, error, where=where) from error
+    return _examples(card, table, where=where)
 
 
 def read_hub(card: TaskCard, split: str) -> Examples:
@@ -52,61 +46,25 @@ def read_hub(card: TaskCard, split: str) -> Examples:
     """
     where = f"task '{card.name}': hub data set {card.hub} at {card.revision}, split '{split}'"
     try:
-        table = hub_table(card, split)
+        data = hub_data(card, split)
     except Exception as error:  # the library and its transport raise many kinds
         raise DownloadError(
             f"{where} cannot be loaded ({_last_line(error)}); check the name and the network"
         ) from error
-    return _examples(card, table, where=where)
+    return _examples(card, hub_table(card, data, where=where), where=where)
 
 
 def _examples(card: TaskCard, table: Any, *, where: str) -> Examples:
-    columns = (*card.text, card.label)
-    for column in columns:
-        if column not in table.column_names:
-            raise DataError(f"{where} has no column '{column}'; {did_you_mean(column, table.column_names)}")
-    if len(table) == 0:
-        raise _without_rows(card, where)
-    segments = [_texts(table, column) for column in card.text]
+    """The rows of a table of texts: texts stay in it, each label value is kept once."""
+    if table.num_rows == 0:
+        raise DataError(f"{where} has no rows; it needs rows with {_needed(card)}")
+    segments = [TextColumn(table.column(name)) for name in card.text]
+    known: dict[str, str] = {}
     return Examples(
         texts=segments[0],
-        labels=_labels(table, card.label),
+        labels=[known.setdefault(label, label) for label in TextColumn(table.column(card.label))],
         pairs=segments[1] if len(segments) == 2 else None,
     )
-
-
-def _texts(table: Any, name: str) -> Sequence[str]:
-    """A column of texts as it lies in the table; one of other values as texts in memory."""
-    import pyarrow
-
-    column = table.data.column(name)
-    if not (pyarrow.types.is_string(column.type) or pyarrow.types.is_large_string(column.type)):
-        return _labels(table, name)
-    try:
-        column.validate(full=True)
-    except pyarrow.ArrowInvalid as error:  # Arrow takes any bytes for text until someone reads them
-        raise UnicodeError(str(error)) from error
-    return TextColumn(column)
-
-
-def _labels(table: Any, name: str) -> list[str]:
-    """A column's values as text, each kept once; a class index becomes its name where the table knows it."""
-    feature = table.features[name]
-    named = isinstance(feature, datasets_library().ClassLabel)
-    known: dict[str, str] = {}
-    values: list[str] = []
-    for chunk in table.data.column(name).iterchunks():
-        for value in chunk.to_pylist():
-            if named:
-                text = "" if value is None or value < 0 else feature.int2str(value)
-            else:
-                text = value if isinstance(value, str) else "" if value is None else str(value)
-            values.append(known.setdefault(text, text))
-    return values
-
-
-def _without_rows(card: TaskCard, where: str) -> DataError:
-    return DataError(f"{where} has no rows; it needs rows with {_needed(card)}")
 
 
 def _needed(card: TaskCard) -> str:
@@ -119,13 +77,6 @@ def _diagnosis(card: TaskCard, path: Path, error: Exception, *, where: str) -> D
     for cause in chain:
         if isinstance(cause, TaskError):
             return DataError(f"task '{card.name}': {cause}")
-        if isinstance(cause, OSError) and str(table_cache()) in str(cause):
-            return DataError(
-                f"the cache folder {table_cache()} cannot be used ({cause.strerror}); "
-                "set STREAM_CACHE to one that can"
-            )
-    if NO_ROWS in str(chain[-1]):
-        return _without_rows(card, where)
     strict = card.undecodable is Undecodable.REFUSE
     line = _undecodable_line(path, card.encoding) if strict and card.format in TEXT_FORMATS else None
     if line is not None:

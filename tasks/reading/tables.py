@@ -1,21 +1,33 @@
-"""Files and hub data sets as tables of the `datasets` library, which also caches them (Arrow, memory-mapped).
+"""Files and hub data sets as Arrow tables of a task's own columns, all of them texts.
 
-Every cell of a CSV or TSV file is text: nothing becomes a number, and strings such as None, NA and null stay
-what they are. The library is imported on first use; it takes a second.
+Every cell is text as it stands in the file: nothing becomes a number, and strings such as None, NA and null
+stay what they are. A path is a path: no character of it has a meaning. The libraries are imported on first
+use; pandas and `datasets` take a second each.
 """
 
 import csv
-from collections.abc import Iterator, Mapping
+import gzip
+import hashlib
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from tasks.card import FileFormat, Quoting, TaskCard, Undecodable
-from tasks.errors import DataError
+from tasks.errors import DataError, did_you_mean
+from tasks.reading.cells import class_names_in, texts_of
+from tasks.reading.json_lines import ROWS_PER_BATCH, json_batches
+from tasks.reading.prepared import file_errors, prepared_table, text_type
 from tasks.sources.archives import read_members
 from tasks.sources.homes import cache_folder
 from tasks.sources.network import file_sha256
 
 SEPARATORS = {FileFormat.CSV: ",", FileFormat.TSV: "\t"}
+LAYOUT = 1
+"""Counts up when the same file gives another table."""
+GZIP = b"\x1f\x8b"
 
 
 def datasets_library() -> Any:
@@ -28,59 +40,132 @@ def datasets_library() -> Any:
     return datasets
 
 
-def table_cache() -> Path:
-    """Folder of the prepared tables."""
-    return cache_folder() / "datasets"
-
-
 def file_table(card: TaskCard, path: Path) -> Any:
-    """The rows of a file; raises whatever the library, pandas, pyarrow or the archive reader raise."""
-    if card.format is FileFormat.FOLDERS:
-        return _folders_table(card, path)
-    if card.format in SEPARATORS:
-        return _load("csv", path, **_csv_options(card, path))
-    if card.format is FileFormat.JSONL:
-        return _load("json", path, **_json_options(card))
-    return _load("parquet", path)
+    """The text and label columns of a file, all rows; raises whatever pandas, pyarrow or a codec raise.
+
+    Raises:
+        DataError: The file lacks a column, changes while it is read, or the cache cannot be written.
+    """
+    path = path.absolute()
+    with file_errors(path):
+        sha256 = file_sha256(path)
+    return prepared_table(_key(card, sha256), wanted(card), _checked_batches(card, path, sha256))
 
 
-def hub_table(card: TaskCard, split: str) -> Any:
-    """The rows of a split of a hub data set; raises whatever the library and its transport raise."""
+def hub_data(card: TaskCard, split: str) -> Any:
+    """A split of a hub data set; raises whatever the library and its transport raise."""
     return datasets_library().load_dataset(
-        card.hub, card.subset, revision=card.revision, split=split, cache_dir=str(table_cache())
+        card.hub,
+        card.subset,
+        revision=card.revision,
+        split=split,
+        cache_dir=str(cache_folder() / "datasets"),
     )
 
 
-def _load(builder: str, path: Path, **options: object) -> Any:
-    return datasets_library().load_dataset(
-        builder, data_files={"train": str(path)}, split="train", cache_dir=str(table_cache()), **options
-    )
+def hub_table(card: TaskCard, data: Any, *, where: str) -> Any:
+    """The text and label columns of a hub data set.
+
+    Raises:
+        DataError: It lacks a column, or one holds no texts or labels.
+    """
+    import pyarrow
+
+    check_columns(card, data.column_names, where)
+    label_kind = datasets_library().ClassLabel
+    made = {}
+    for column in wanted(card):
+        feature = data.features[column]
+        names = feature.names if isinstance(feature, label_kind) else None
+        made[column] = texts_of(data.data.column(column), where=f"column '{column}' of {where}", names=names)
+    return pyarrow.table(made)
 
 
-def _csv_options(card: TaskCard, path: Path) -> Mapping[str, Any]:
+def wanted(card: TaskCard) -> Sequence[str]:
+    """The card's columns, each once."""
+    return tuple(dict.fromkeys((*card.text, card.label)))
+
+
+def check_columns(card: TaskCard, known: Sequence[str], where: object) -> None:
+    """Raise a DataError that begins with `where` if a column of the card is not among those known."""
+    for column in wanted(card):
+        if column not in known:
+            raise DataError(f"{where} has no column '{column}'; {did_you_mean(column, known)}")
+
+
+def _key(card: TaskCard, sha256: str) -> str:
+    """SHA-256 over a file's content and all that decides what its table holds."""
+    reading = (
+        LAYOUT, sha256, card.format, wanted(card), card.encoding, card.undecodable, card.quoting,
+        card.separator, card.columns,
+    )  # fmt: skip
+    return hashlib.sha256(json.dumps(reading).encode()).hexdigest()
+
+
+def _checked_batches(card: TaskCard, path: Path, sha256: str) -> Iterator[Any]:
+    """The file's rows as record batches; an error where they are no longer those of the content hashed."""
+    with file_errors(path):
+        yield from _batches(card, path)
+        if file_sha256(path) != sha256:
+            raise DataError(f"{path} changed while it was read; try again when it is complete")
+
+
+def _batches(card: TaskCard, path: Path) -> Iterator[Any]:
+    match card.format:
+        case FileFormat.FOLDERS:
+            return _folder_batches(card, path)
+        case FileFormat.JSONL:
+            return _json_batches(card, path)
+        case FileFormat.PARQUET:
+            return _parquet_batches(card, path)
+        case _:
+            return _csv_batches(card, path)
+
+
+def _batch(columns: Mapping[str, Any]) -> Any:
+    import pyarrow
+
+    arrays = [pyarrow.array(values, text_type(), from_pandas=True) for values in columns.values()]
+    return pyarrow.record_batch(arrays, names=list(columns))
+
+
+def _opened(path: Path) -> io.BufferedReader:
+    """The file's bytes; unpacked where it is packed with gzip."""
+    with path.open("rb") as file:
+        packed = file.read(len(GZIP)) == GZIP
+    return io.BufferedReader(gzip.open(path)) if packed else path.open("rb")
+
+
+def _errors(card: TaskCard) -> str:
+    return "replace" if card.undecodable is Undecodable.REPLACE else "strict"
+
+
+def _csv_batches(card: TaskCard, path: Path) -> Iterator[Any]:
     """All columns are read: told to choose (`usecols`), pandas drops surplus fields silently."""
-    datasets = datasets_library()
-    header = _header(card, path)
-    return {
-        **_dialect(card),
-        "column_names": list(card.columns) if card.columns else None,
-        "header": None if card.columns else 0,
-        "features": datasets.Features({column: datasets.Value("string") for column in header}),
-    }
+    import pandas
 
-
-def _json_options(card: TaskCard) -> Mapping[str, Any]:
-    """The library decodes in Python only what is not called `utf-8`; Arrow replaces nothing."""
-    if card.undecodable is Undecodable.REFUSE:
-        return {"encoding": card.encoding}
-    return {"encoding": card.encoding.replace("utf-8", "utf_8"), "encoding_errors": card.undecodable}
+    check_columns(card, _header(card, path), path)
+    names = {"names": list(card.columns)} if card.columns else {}
+    with (
+        _opened(path) as file,
+        pandas.read_csv(
+            file,
+            header=None if card.columns else 0,
+            dtype=object,
+            chunksize=ROWS_PER_BATCH,
+            **names,
+            **_dialect(card),
+        ) as frames,
+    ):
+        for frame in frames:
+            yield _batch({column: frame[column] for column in wanted(card)})
 
 
 def _dialect(card: TaskCard) -> Mapping[str, Any]:
     return {
         "sep": card.separator or SEPARATORS[card.format],
         "encoding": card.encoding,
-        "encoding_errors": "replace" if card.undecodable is Undecodable.REPLACE else "strict",
+        "encoding_errors": _errors(card),
         "quoting": csv.QUOTE_NONE if card.quoting is Quoting.NONE else csv.QUOTE_MINIMAL,
         "keep_default_na": False,
     }
@@ -95,9 +180,11 @@ def _header(card: TaskCard, path: Path) -> tuple[str, ...]:
     import pandas
 
     dialect = {**_dialect(card), "dtype": str}
-    first = pandas.read_csv(path, header=None, nrows=1 if card.columns else 2, **dialect)
+    with _opened(path) as file:
+        first = pandas.read_csv(file, header=None, nrows=1 if card.columns else 2, **dialect)
     if card.columns is None:
-        return tuple(str(name) for name in pandas.read_csv(path, nrows=0, **dialect).columns)
+        with _opened(path) as file:
+            return tuple(str(name) for name in pandas.read_csv(file, nrows=0, **dialect).columns)
     if first.shape[1] > len(card.columns):
         raise DataError(
             f"{path} has {first.shape[1]} fields in its first row, but the card names {len(card.columns)} "
@@ -106,33 +193,45 @@ def _header(card: TaskCard, path: Path) -> tuple[str, ...]:
     return card.columns
 
 
-def _folders_table(card: TaskCard, path: Path) -> Any:
-    # the hash stands in the arguments so that another archive at the same path is another table
-    return datasets_library().Dataset.from_generator(
-        folder_rows,
-        cache_dir=str(table_cache()),
-        gen_kwargs={
-            "path": str(path),
-            "sha256": file_sha256(path),
-            "encoding": card.encoding,
-            "errors": "replace" if card.undecodable is Undecodable.REPLACE else "strict",
-            "text": card.text[0],
-            "label": card.label,
-        },
-    )
+def _json_batches(card: TaskCard, path: Path) -> Iterator[Any]:
+    encoding = "utf-8-sig" if card.encoding == "utf-8" else card.encoding
+    with _opened(path) as file, io.TextIOWrapper(file, encoding=encoding, errors=_errors(card)) as lines:
+        for columns in json_batches(lines, wanted(card), where=str(path)):
+            yield _batch(columns)
 
 
-def folder_rows(
-    *, path: str, sha256: str, encoding: str, errors: str, text: str, label: str
-) -> Iterator[dict[str, str]]:
+def _parquet_batches(card: TaskCard, path: Path) -> Iterator[Any]:
+    """Only the card's columns are looked at; others may hold anything."""
+    import pyarrow.parquet
+
+    with path.open("rb") as file, pyarrow.parquet.ParquetFile(file) as parquet:
+        check_columns(card, parquet.schema_arrow.names, path)
+        names = class_names_in(parquet.schema_arrow)
+        for batch in parquet.iter_batches(batch_size=ROWS_PER_BATCH, columns=list(wanted(card))):
+            yield _batch(
+                {
+                    column: texts_of(
+                        batch.column(column), where=f"column '{column}' of {path}", names=names.get(column)
+                    )
+                    for column in wanted(card)
+                }
+            )
+
+
+def _folder_batches(card: TaskCard, path: Path) -> Iterator[Any]:
+    rows = _folder_rows(card, path)
+    while batch := list(islice(rows, ROWS_PER_BATCH)):
+        texts, labels = zip(*batch, strict=True)
+        yield _batch({card.text[0]: texts, card.label: labels})
+
+
+def _folder_rows(card: TaskCard, path: Path) -> Iterator[tuple[str, str]]:
     """A row per member `.../LABEL/name` of an archive: its content and its folder's name."""
     found = False
-    for member in read_members(Path(path)):
+    for member in read_members(path):
         parts = PurePosixPath(member.name).parts
         if len(parts) >= 2:
             found = True
-            yield {text: member.content.decode(encoding, errors), label: parts[-2]}
+            yield member.content.decode(card.encoding, _errors(card)), parts[-2]
     if not found:
-        raise DataError(
-            f"the archive {path} (SHA-256 {sha256[:12]}...) has no member LABEL/name; check the file"
-        )
+        raise DataError(f"the archive {path} has no member LABEL/name; check the file")
