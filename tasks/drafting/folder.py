@@ -1,9 +1,9 @@
 """Which files of a folder belong to one task, by their names.
 
-A word of a file's name tells its part (train, training; valid, validation, val, dev; test, testing), the
-other words name the task; where there are none, the folder does. A file without such a word is the training
-file of the task of that name, or a task of its own; a test file without a training file of its name goes with
-the only one beside it.
+A word of a file's name tells its part (train, training; valid, validation, val, dev, eval, evaluation; test,
+testing), the other words but a shard's number name the task; where there are none, the folder does. A file
+without such a word is the training file of the task of that name, or a task of its own; a test file without a
+training file of its name goes with the only one beside it. What other programs leave is passed over.
 """
 
 import re
@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.errors import DataError
+from tasks.sources.left_overs import is_left_over
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 PARTS = {
     "train": "train", "training": "train", "valid": "valid", "validation": "valid", "val": "valid",
-    "dev": "valid", "test": "test", "testing": "test",
+    "dev": "valid", "eval": "valid", "evaluation": "valid", "test": "test", "testing": "test",
 }  # fmt: skip
+SHARD = re.compile(r"-\d{5}-of-\d{5}$")
+"""How the name of one file of several ends that are one split, as the hub has them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,7 +61,7 @@ def task_files(data: Path) -> FolderContents:
         part, name = _part_and_name(path)
         group = groups.setdefault((path.parent, name), {})
         if part in group:
-            left_out.append(f"{path}: {group[part].name} is already the {part or 'data'} file of '{name}'")
+            left_out.append(_taken(path, group[part], f"{part or 'data'} file of '{name}'"))
         else:
             group[part] = path
     if not groups:
@@ -75,16 +78,27 @@ def task_name(words: str) -> str:
 
 def _data_files(folder: Path) -> Iterator[Path]:
     for path in folder.iterdir():
-        inner = path.iterdir() if path.is_dir() and not path.name.startswith(".") else (path,)
-        yield from (file for file in inner if file.suffix.lower() in SUFFIXES and file.is_file())
+        if is_left_over([path.name]):
+            continue
+        for file in path.iterdir() if path.is_dir() else (path,):
+            if file.suffix.lower() in SUFFIXES and not is_left_over([file.name]) and file.is_file():
+                yield file
+
+
+def _taken(path: Path, first: Path, place: str) -> str:
+    """Why a file is left out whose place another one has."""
+    if SHARD.search(path.stem) and SHARD.sub("", path.stem) == SHARD.sub("", first.stem):
+        return f"{path}: only {first.name} is read; a split is one file, so write its shards as one"
+    return f"{path}: {first.name} is already the {place}"
 
 
 def _part_and_name(path: Path) -> tuple[str, str]:
     """The part a file's name tells ('' for none) and the task's name."""
-    words = re.split(r"[^a-z0-9]+", path.stem.casefold())
+    stem = SHARD.sub("", path.stem.casefold())
+    words = re.split(r"[^a-z0-9]+", stem)
     parts = [PARTS[word] for word in words if word in PARTS]
     if not parts:
-        return "", task_name(path.stem)
+        return "", task_name(stem)
     rest = "-".join(word for word in words if word not in PARTS)
     return parts[0], task_name(rest or path.parent.resolve().name)
 

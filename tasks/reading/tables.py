@@ -20,8 +20,9 @@ from tasks.errors import DataError, did_you_mean
 from tasks.reading.cells import class_names_in, texts_of
 from tasks.reading.json_lines import ROWS_PER_BATCH, json_batches
 from tasks.reading.prepared import file_errors, prepared_table, text_type
-from tasks.sources.archives import read_members
+from tasks.sources.archives import Member, read_members
 from tasks.sources.homes import cache_folder
+from tasks.sources.left_overs import is_left_over
 from tasks.sources.network import file_sha256
 
 SEPARATORS = {FileFormat.CSV: ",", FileFormat.TSV: "\t"}
@@ -226,12 +227,22 @@ def _folder_batches(card: TaskCard, path: Path) -> Iterator[Any]:
 
 
 def _folder_rows(card: TaskCard, path: Path) -> Iterator[tuple[str, str]]:
-    """A row per member `.../LABEL/name` of an archive: its content and its folder's name."""
+    """A row per member `.../LABEL/name` of an archive but left-overs: its content and its folder's name."""
     found = False
     for member in read_members(path):
         parts = PurePosixPath(member.name).parts
-        if len(parts) >= 2:
+        if len(parts) >= 2 and not is_left_over(parts):
             found = True
-            yield member.content.decode(card.encoding, _errors(card)), parts[-2]
+            yield _member_text(card, path, member), parts[-2]
     if not found:
         raise DataError(f"the archive {path} has no member LABEL/name; check the file")
+
+
+def _member_text(card: TaskCard, path: Path, member: Member) -> str:
+    try:
+        return member.content.decode(card.encoding, _errors(card))
+    except UnicodeError as error:
+        raise DataError(
+            f"{path}: its member '{member.name}' is not {card.encoding} text; "
+            'state the right encoding, such as encoding = "latin-1", or undecodable = "replace"'
+        ) from error

@@ -133,6 +133,65 @@ def test_files_of_a_folder_are_grouped_by_their_names(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    "left_over",
+    [
+        "._train.csv", ".train.csv", ".~lock.train.csv", "__MACOSX/train.csv", "__MACOSX/._train.csv",
+        "__pycache__/train.csv", ".ipynb_checkpoints/train-checkpoint.csv", "sub/._train.csv",
+    ],
+)  # fmt: skip
+def test_left_over_files_are_no_data(tmp_path, left_over):
+    """What other programs leave beside the data takes no file's place and is no task."""
+    data = tmp_path / "data"
+    for name in ("train.csv", "test.csv", left_over):
+        (data / name).parent.mkdir(exist_ok=True, parents=True)
+        (data / name).write_text(table() if name != left_over else table([("sun", "s"), ("fog", "f")] * 9))
+    card = drafted(data)
+    assert dict(card.given) == {"train": "data/train.csv", "test": "data/test.csv"}
+    assert load_task(card).labels == ("x", "y", "z")
+
+
+def test_a_hidden_folder_or_file_that_was_asked_for_is_read(tmp_path):
+    """Only names below the folder given are judged."""
+    (tmp_path / ".data").mkdir()
+    for name in ("train.csv", ".own.csv"):
+        (tmp_path / ".data" / name).write_text(table())
+    assert [str(task.files["train"].name) for task in task_files(tmp_path / ".data").tasks] == ["train.csv"]
+    assert task_files(tmp_path / ".data" / ".own.csv").tasks[0].files["train"].name == ".own.csv"
+
+
+def test_shards_tell_their_part_and_are_counted(tmp_path):
+    """A split's one shard is its file; of several the first is, and the others are said to be left out."""
+    names = [
+        "one/train-00000-of-00001.parquet", "one/test-00000-of-00001.parquet",
+        "two/train-00000-of-00002.parquet", "two/train-00001-of-00002.parquet",
+        "two/validation-00000-of-00001.parquet",
+    ]  # fmt: skip
+    for name in names:
+        (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / name).touch()
+    found = task_files(tmp_path / "data")
+    assert {task.name: {part: path.name for part, path in task.files.items()} for task in found.tasks} == {
+        "one": {"train": "train-00000-of-00001.parquet", "test": "test-00000-of-00001.parquet"},
+        "two": {"train": "train-00000-of-00002.parquet", "valid": "validation-00000-of-00001.parquet"},
+    }
+    (sentence,) = found.left_out
+    assert "two/train-00001-of-00002.parquet: " in sentence
+    assert "a split is one file, so write its shards as one" in sentence
+
+
+@pytest.mark.parametrize("word", ["valid", "validation", "val", "dev", "eval", "evaluation"])
+def test_words_for_the_validation_split_are_known(tmp_path, word):
+    """Each of them names the valid split of the training file beside it."""
+    for name in ("train.tsv", f"{word}.tsv"):
+        (tmp_path / name).touch()
+    (task,) = task_files(tmp_path).tasks
+    assert {part: path.name for part, path in task.files.items()} == {
+        "train": "train.tsv",
+        "valid": f"{word}.tsv",
+    }
+
+
 def test_several_files_become_several_tasks(tmp_path, capsys):
     """A file that is no table is left out and named; an unlabelled test file too; the rest loads."""
     data = tmp_path / "data"

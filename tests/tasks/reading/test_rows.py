@@ -1,6 +1,7 @@
 import io
 import json
 import tarfile
+import zipfile
 
 import pytest
 
@@ -132,6 +133,33 @@ def test_folders_are_labels(make_card, top):
         ("café", "sci.space"),
         ("two", "alt.x"),
     ]
+
+
+def packed(members):
+    """A zip archive of these members."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def test_left_overs_in_an_archive_are_no_rows(make_card):
+    """AppleDouble files, Finder's and Jupyter's left-overs give neither rows nor classes."""
+    members = {
+        "data/cat/1.txt": "a cat", "data/dog/2.txt": "a dog", "__MACOSX/data/cat/._1.txt": b"\0\5\26\7",
+        "data/cat/._1.txt": b"\0\5\26\7", "data/cat/.DS_Store": b"\0\0\0\1Bud1",
+        "data/.ipynb_checkpoints/1-checkpoint.txt": "a sun", "data/__pycache__/x.pyc": b"\xff",
+    }  # fmt: skip
+    examples = read(make_card(packed(members), 'format = "folders"', file="mac.zip"))
+    assert (list(examples.texts), list(examples.labels)) == (["a cat", "a dog"], ["cat", "dog"])
+
+
+def test_a_member_that_is_no_text_is_named(make_card):
+    """The sentence says which member, and what can be stated."""
+    card = make_card(packed({"a/1": "good", "a/2": b"\xff"}), 'format = "folders"', file="a.zip")
+    with pytest.raises(DataError, match=r"a.zip: its member 'a/2' is not utf-8 text; state the right enc"):
+        read(card)
 
 
 @pytest.mark.parametrize(
