@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from db.storage.files import require_run
 from stream.commands.command import print_lines, run_command
+from stream.model.backbone.names import DEVICES
 from stream.process import EXIT_DAMAGE, EXIT_DONE, EXIT_NOT_COMPARABLE, heed_interrupts
 from stream.words import count
 
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--db", default="sqlite:///runs.db", help="a file or a URL; default: sqlite:///runs.db"
     )
     parser.add_argument("--run", required=True, help="name of the run")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument("--device", choices=DEVICES, default="auto", help="auto: the kind that was used")
     return run_command(partial(_verify, parser.parse_args(arguments)))
 
 

@@ -13,7 +13,7 @@ from stream.engine.configuration import (
 )
 from stream.engine.scheduler import Order
 from stream.errors import UserError
-from stream.model.backbone.names import MINILM, DeviceChoice
+from stream.model.backbone.names import DEVICES, MINILM, DeviceChoice
 from stream.model.methods.family import METHODS, read_options
 from stream.results.coverage import FULL
 from tasks.sources.availability import DataMode
@@ -29,10 +29,22 @@ def add_stream_options(parser: argparse.ArgumentParser) -> None:
         help=f"{', '.join(shipped_suites())}, {SIMULATED}, a TOML file, or several joined with +",
     )
     what.add_argument("--tasks", help="only these tasks of the suite, separated by commas")
-    what.add_argument("--data", choices=list(DataMode), default=DataMode.AUTO, help="default: auto")
+    what.add_argument(
+        "--data",
+        choices=[*map(str, DataMode)],
+        default=DataMode.AUTO.value,
+        help="auto: real where it can be had, otherwise a simulated stand-in that says so; default: auto",
+    )
     what.add_argument("--data-home", help="folder with the suites' files; also STREAM_DATA")
-    what.add_argument("--order", choices=list(Order), default=Order.PAPER, help="default: paper")
-    what.add_argument("--seed", type=int, default=0)
+    what.add_argument(
+        "--order",
+        choices=[*map(str, Order)],
+        default=Order.PAPER.value,
+        help="paper is that of the suite; default: paper",
+    )
+    what.add_argument(
+        "--seed", type=int, default=0, help="of starting values, batches and a random order; default: 0"
+    )
     what.add_argument(
         "--seeds",
         help="how many seeds, from --seed on, or a list of them: one run each, the splits are the same",
@@ -60,7 +72,7 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--max-train", type=int, help="cap on the training examples of a task")
     how.add_argument("--max-test", type=int, help="cap on its validation and test examples")
     how.add_argument("--epochs", metavar="N", help=f"or {chosen.format('5,10')}")
-    how.add_argument("--batch-size", type=int)
+    how.add_argument("--batch-size", type=int, help="examples of a training step; default: 32")
     how.add_argument(
         "--learning-rate", metavar="X", help=f"or {chosen.format('1e-4,1e-3')}; default: the method's own"
     )
@@ -73,7 +85,7 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--max-length", type=int, help="tokens of a text; default: 128, for windows of span tasks 384"
     )
-    how.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    how.add_argument("--device", choices=DEVICES, default="auto", help="auto: a GPU where there is one")
 
 
 def configurations_of(options: argparse.Namespace, reevaluate: str = FULL) -> tuple[RunConfiguration, ...]:

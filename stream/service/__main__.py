@@ -72,8 +72,8 @@ def parser() -> argparse.ArgumentParser:
     service.add_argument("--policy", default=Policy.FIRST_COME.value, help=f"{', '.join(Policy)}")
     service.add_argument(
         "--expected",
-        choices=list(Expected),
-        default=Expected.TOKENS,
+        choices=[*map(str, Expected)],
+        default=Expected.TOKENS.value,
         help="what shortest-first and fair-share know of a task beforehand; default: tokens",
     )
     service.add_argument(

@@ -55,7 +55,7 @@ def forgetting_figure(results: RunResults) -> Figure:
     """Draw forgetting as a heat map centred on 0: blue gained, grey unchanged, orange forgotten."""
     cells = triangle(list(results.matrix.forgetting_rows()))
     size = np.abs(cells[np.isfinite(cells)]).max(initial=SMALLEST_FORGETTING_RANGE)
-    title = "Forgetting of each task after each later arrival (0 = nothing forgotten)"
+    title = "Forgetting of each task after each later arrival\n(0 = nothing forgotten)"
     label = "forgetting (positive = worse)"
     return _heat_map(results, cells, title, colours=FORGETTING_COLOURS, limits=(-size, size), label=label)
 

@@ -11,11 +11,13 @@ _SPLITS = (("max_train", "training"), ("max_valid", "validation"), ("max_test", 
 
 
 def setting_text(run: RunRecord) -> str | None:
-    """Return preset, amount of training, seed and caps; None of a run that recorded none of it."""
+    """Return preset, training, what computed, seed and caps; None of a run that recorded none of it."""
     configuration = run.configuration
     if "preset" not in configuration:
         return None
-    parts = [f"preset {configuration['preset']}", *_training(configuration.get("recipe", {}))]
+    recipe = configuration.get("recipe", {})
+    parts = [f"preset {configuration['preset']}", *_training(recipe), *_recipe(configuration, recipe)]
+    parts += _computing(run.environment)
     parts.append(f"seed {configuration.get('seed', 0)}")
     caps = [f"{cap:,} {what}" for what, cap in _caps(run).items()]
     if caps:
@@ -50,3 +52,24 @@ def _training(recipe: Mapping[str, Any]) -> Iterator[str]:
         yield "the paper's epochs"
     elif recipe.get("token_budget"):
         yield f"about {recipe['token_budget']:,} training tokens a task"
+
+
+def _recipe(configuration: Mapping[str, Any], recipe: Mapping[str, Any]) -> Iterator[str]:
+    """The method's size, rate and batches; what is chosen for each task is not said here."""
+    sweep = configuration.get("sweep") or {}
+    size = configuration.get("method_options", {}).get("adapter_size")
+    if size is not None:
+        yield f"adapter size {size}"
+    if recipe.get("learning_rate") and not sweep.get("learning_rates"):
+        yield f"learning rate {recipe['learning_rate']:g}"
+    if recipe.get("batch_size"):
+        yield f"batches of {recipe['batch_size']}"
+    if recipe.get("max_length"):
+        yield f"texts of at most {recipe['max_length']} tokens"
+
+
+def _computing(environment: Mapping[str, Any]) -> Iterator[str]:
+    if environment.get("dtype"):
+        threads = environment.get("num_threads")
+        on = f" on {count(threads, 'thread')}" if threads and environment.get("device") == "cpu" else ""
+        yield f"computed in {environment['dtype']}{on}"

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from stream.model.backbone.names import DEVICES
 from stream.process import heed_interrupts
 from stream.study.command import StudyCommand
 
@@ -13,7 +14,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run", required=True, metavar="NAME", help="a run whose method has adapters")
     parser.add_argument("--tasks", help="only these tasks of the run, separated by commas")
     parser.add_argument("--data-home", help="folder with the suite's files; also STREAM_DATA")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument("--device", choices=DEVICES, default="auto", help="auto: the kind that was used")
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: runs/NAME/studies")
 
 

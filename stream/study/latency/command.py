@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from stream.model.backbone.names import MINILM
+from stream.model.backbone.names import DEVICES, MINILM
 from stream.process import heed_interrupts
 from stream.study.command import StudyCommand
 
@@ -18,7 +18,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-sizes", default="1,4,16,64", help="default: 1,4,16,64")
     parser.add_argument("--lengths", help="tokens of a text; default: 16,64,128,256, as the backbone allows")
     parser.add_argument("--repeats", type=int, default=15, help="pairs of timings for each mark (15)")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument("--device", choices=DEVICES, default="auto", help="auto: a GPU where there is one")
     parser.add_argument("--db", default="sqlite:///runs.db", metavar="URL", help="default: sqlite:///runs.db")
     parser.add_argument("--name", default="latency", help="name of the study's run; default: latency")
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: runs/NAME/studies")

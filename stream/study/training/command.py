@@ -14,7 +14,7 @@ from stream.commands.lists import positive_numbers, seeds_of, whole_numbers
 from stream.commands.place import add_place_options, place_of
 from stream.engine.choosing.study_grid import Setting, StudyGrid
 from stream.engine.configuration import Overrides, Preset, RunConfiguration, limits_for, recipe_for
-from stream.model.backbone.names import MINILM
+from stream.model.backbone.names import DEVICES, MINILM
 from stream.model.methods.family import family_of
 from stream.process import heed_interrupts
 from stream.study.command import StudyCommand
@@ -119,7 +119,9 @@ def add_options(parser: ArgumentParser) -> None:
     what = parser.add_argument_group("what is learned")
     what.add_argument("--suite", default="additional17", help="as for stream.run; default: additional17")
     what.add_argument("--tasks", required=True, help="tasks of the suite, separated by commas")
-    what.add_argument("--data", choices=list(DataMode), default=DataMode.AUTO, help="default: auto")
+    what.add_argument(
+        "--data", choices=[*map(str, DataMode)], default=DataMode.AUTO.value, help="default: auto"
+    )
     what.add_argument("--data-home", help="folder with the suites' files; also STREAM_DATA")
     how = parser.add_argument_group("how it is learned")
     how.add_argument("--backbone", default=MINILM, help="minilm, a name of the Hugging Face hub, or a folder")
@@ -132,9 +134,9 @@ def add_options(parser: ArgumentParser) -> None:
         "--learning-rate",
         help="of the adapters; or a list, of which the best one counts; default: the method's own",
     )
-    how.add_argument("--batch-size", type=int)
+    how.add_argument("--batch-size", type=int, help="examples of a training step; default: 32")
     how.add_argument("--max-length", type=int, help="tokens of a text; default: 128")
-    how.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    how.add_argument("--device", choices=DEVICES, default="auto", help="auto: a GPU where there is one")
     add_place_options(
         parser, default_name="SUITE-study-NAME", displays=["plain", "quiet"], auto="plain lines"
     )
