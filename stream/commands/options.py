@@ -11,7 +11,7 @@ from stream.engine.configuration import (
     preset_named,
     recipe_for,
 )
-from stream.engine.scheduler import Order
+from stream.engine.scheduler import AS_LISTED, Order, order_names, parse_order
 from stream.errors import UserError
 from stream.model.backbone.names import DEVICES, MINILM, DeviceChoice
 from stream.model.methods.family import METHODS, read_options
@@ -38,9 +38,9 @@ def add_stream_options(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--data-home", help="folder with the suites' files; also STREAM_DATA")
     what.add_argument(
         "--order",
-        choices=[*map(str, Order)],
         default=Order.PAPER.value,
-        help="paper is that of the suite; default: paper",
+        help=f"{', '.join(Order)}, or all tasks separated by commas; paper, also {AS_LISTED}, is that of the "
+        "suite; default: paper",
     )
     what.add_argument(
         "--seed", type=int, default=0, help="of starting values, batches and a random order; default: 0"
@@ -114,9 +114,11 @@ def configurations_of(options: argparse.Namespace, reevaluate: str = FULL) -> tu
     tasks = None if options.tasks is None else tuple(name.strip() for name in options.tasks.split(","))
     for method in methods:
         read_options(method)
+    order = parse_order(options.order)
     suite = open_suite(options.suite)
-    if tasks is not None:
-        suite.select(tasks)
+    chosen = suite if tasks is None else suite.select(tasks)
+    if not isinstance(order, Order):
+        order_names([card.name for card in chosen.cards], {}, order, 0)
     overrides = Overrides(
         max_train=options.max_train,
         max_test=options.max_test,
@@ -134,7 +136,7 @@ def configurations_of(options: argparse.Namespace, reevaluate: str = FULL) -> tu
             tasks=tasks,
             data=DataMode(options.data),
             split_seed=0,
-            order=Order(options.order),
+            order=order,
             seed=seed,
             backbone=options.backbone,
             method=method,

@@ -13,7 +13,7 @@ from typing import Any
 
 from stream.engine.choosing.study_grid import StudyGrid
 from stream.engine.choosing.sweep import Sweep
-from stream.engine.scheduler import Order
+from stream.engine.scheduler import AnyOrder, Order
 from stream.errors import UserError
 from stream.learning.recipe import Recipe
 from stream.model.backbone.names import MINILM, DeviceChoice
@@ -61,7 +61,7 @@ class RunConfiguration:
     """None: all of the suite."""
     data: DataMode = DataMode.AUTO
     split_seed: int = 0
-    order: Order = Order.PAPER
+    order: AnyOrder = Order.PAPER
     seed: int = 0
     backbone: str = MINILM
     method: str = "houlsby"

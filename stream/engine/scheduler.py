@@ -12,6 +12,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from stream.errors import UserError
+from tasks.errors import did_you_mean
 from tasks.task import Task
 
 
@@ -102,18 +103,65 @@ class Order(StrEnum):
     LARGEST_FIRST = "largest-first"
 
 
-def order_names(names: Sequence[str], sizes: Mapping[str, int], order: Order, seed: int) -> tuple[str, ...]:
+AS_LISTED = "as-listed"
+"""Another name of `Order.PAPER`, for suites that no paper has."""
+AnyOrder = Order | tuple[str, ...]
+"""A named order, or all tasks in the order in which they arrive."""
+
+
+def parse_order(text: str) -> AnyOrder:
+    """The order that `--order` names: one of `Order`, or task names separated by commas.
+
+    Raises:
+        UserError: it is neither.
+    """
+    if text == AS_LISTED:
+        return Order.PAPER
+    if text in list(Order):
+        return Order(text)
+    if "," not in text:
+        raise UserError(
+            f"--order is {text!r}; {did_you_mean(text, [*Order, AS_LISTED])} "
+            "It may also be all tasks, separated by commas."
+        )
+    return tuple(name.strip() for name in text.split(","))
+
+
+def order_text(order: AnyOrder) -> str:
+    """The order in a word or two."""
+    return f"{order}" if isinstance(order, Order) else "the given"
+
+
+def _given_order(names: Sequence[str], order: tuple[str, ...]) -> tuple[str, ...]:
+    """All tasks as they were given, each once."""
+    for name in order:
+        if name not in names:
+            raise UserError(f"--order names {name!r}, no task of the stream; {did_you_mean(name, names)}")
+        if order.count(name) > 1:
+            raise UserError(f"--order names {name} twice; name each task once.")
+    if left_out := [name for name in names if name not in order]:
+        raise UserError(
+            f"--order leaves out {', '.join(left_out)}; name every task, or choose some of them with --tasks."
+        )
+    return order
+
+
+def order_names(
+    names: Sequence[str], sizes: Mapping[str, int], order: AnyOrder, seed: int
+) -> tuple[str, ...]:
     """Return the names in the order asked for.
 
     Arguments:
         names: as the suite lists them.
         sizes: training examples by name; read by the orders by size only. Ties keep the suite's order.
-        order: one of `Order`.
+        order: one of `Order`, or all names in an order of one's own.
         seed: read by the random order only, which depends on (seed, names) and not on how they were listed.
 
     Raises:
-        UserError: an order by size where a task's size is unknown.
+        UserError: an order by size where a task's size is unknown, or a given one that is not of all names.
     """
+    if not isinstance(order, Order):
+        return _given_order(names, order)
     match order:
         case Order.PAPER:
             return tuple(names)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from db.records import Regime
+from stream.engine.scheduler import order_text
 from stream.plan.probe import Measured, PlanReport
 from stream.plan.tables import (
     MANY_SECONDS,
@@ -69,7 +70,8 @@ def headline(plan: StreamPlan) -> str:
     kinds = [arrival.task.data for arrival in plan.arrivals]
     counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
     return (
-        f"Plan of {plan.suite}: {plural(len(kinds), 'task')} ({counts}) in {plan.order} order; {method.name} "
+        f"Plan of {plan.suite}: {plural(len(kinds), 'task')} ({counts}) in {order_text(plan.order)} order; "
+        f"{method.name} "
         f"({method.summary}) on {plan.backbone} ({plan.backbone_params:,} parameters)"
     )
 
@@ -110,7 +112,7 @@ def _per_test(plan: StreamPlan) -> str:
 def _evaluation(plan: StreamPlan) -> str:
     if plan.method.regime is Regime.JOINT:
         return f"{number(plan.num_reevaluated)} test examples, each task's once: there is one training"
-    orders = ", ".join(f"{number(volume)} {order}" for order, volume in plan.volumes.items())
+    orders = ", ".join(f"{number(volume)} {order_text(order)}" for order, volume in plan.volumes.items())
     return f"{number(plan.num_reevaluated)} test examples over all arrivals; by order: {orders}"
 
 

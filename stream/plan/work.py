@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from db.records import Regime
 from stream.engine.forecast import forecast_growth
-from stream.engine.scheduler import Order, order_names
+from stream.engine.scheduler import AnyOrder, Order, order_names
 from stream.model.backbone.architecture import Architecture, count_parameters, tensor_shapes
 from stream.model.methods.method import Method
 from stream.plan.expected import ExpectedTask
@@ -62,12 +62,12 @@ class StreamPlan:
     suite: str
     backbone: str
     method: Method = field(repr=False)
-    order: Order
+    order: AnyOrder
     backbone_params: int
     per_test: GrowthPoint
     """Sizes if every test split had tensors of its own, as the paper's Table 1 counts MNLI."""
     arrivals: tuple[PlannedArrival, ...]
-    volumes: Mapping[Order, int | None]
+    volumes: Mapping[AnyOrder, int | None]
     """Test examples evaluated over all arrivals, by order."""
 
     @property
@@ -137,7 +137,7 @@ def plan_stream(
     *,
     suite: str = "",
     backbone: str = "",
-    order: Order = Order.PAPER,
+    order: AnyOrder = Order.PAPER,
     seed: int = 0,
     batch_size: int = 32,
 ) -> StreamPlan:
@@ -180,7 +180,7 @@ def plan_stream(
 
 
 def evaluation_volume(
-    tasks: Sequence[ExpectedTask], order: Order, seed: int = 0, *, once: bool = False
+    tasks: Sequence[ExpectedTask], order: AnyOrder, seed: int = 0, *, once: bool = False
 ) -> int | None:
     """Test examples evaluated over all arrivals in that order; None where a size is unknown.
 
@@ -200,7 +200,7 @@ def total(values: Sequence[int | None]) -> int | None:
     return sum(known) if len(known) == len(values) else None
 
 
-def _ordered(tasks: Sequence[ExpectedTask], order: Order, seed: int) -> tuple[str, ...]:
+def _ordered(tasks: Sequence[ExpectedTask], order: AnyOrder, seed: int) -> tuple[str, ...]:
     sizes = {task.name: task.sizes.num_train for task in tasks if task.sizes is not None}
     return order_names([task.name for task in tasks], sizes, order, seed)
 

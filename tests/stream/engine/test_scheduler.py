@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.engine.scheduler import Arrival, Order, TaskStream, order_names, task_seed
+from stream.engine.scheduler import Arrival, Order, TaskStream, order_names, parse_order, task_seed
 from stream.errors import UserError
 from tasks.task import DataStatus, Split, Task
 
@@ -135,3 +135,25 @@ def test_arrivals_can_be_made_by_hand() -> None:
     """An arrival needs no stream: position, name, seed and a way to load."""
     arrival = Arrival(position=0, name="airline", seed=1, load=lambda: made_task("airline"))
     assert arrival.task.name == "airline"
+
+
+def test_an_order_of_ones_own() -> None:
+    """All tasks separated by commas arrive like that, whatever the seed."""
+    order = parse_order(", ".join(NAMES[::-1]))
+    assert order_names(NAMES, {}, order, 5) == NAMES[::-1]
+    assert parse_order("as-listed") is parse_order("paper") is Order.PAPER
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("smalest-first", "did you mean 'smallest-first'"),
+        (f"{NAMES[0]},{NAMES[0]}", "twice"),
+        (f"{NAMES[0]},nonsense", "no task of the stream"),
+        (",".join(NAMES[:-1]), f"leaves out {NAMES[-1]}"),
+    ],
+)
+def test_an_order_that_is_none_is_refused(text: str, sentence: str) -> None:
+    """A mistyped word, a task named twice, an unknown one and one left out each get a sentence."""
+    with pytest.raises(UserError, match=sentence):
+        order_names(NAMES, {}, parse_order(text), 0)
