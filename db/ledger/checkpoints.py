@@ -19,12 +19,10 @@ class CheckpointRows(LedgerPart):
     def checkpoint_folder(self) -> Path:
         """Return the folder of this run's checkpoint files, made if missing.
 
-        Write a file there with `write_file_durably`, then call `record_checkpoint`. Everything in it is
+        Write a file there with `write_beside`, then call `record_checkpoint`. Everything in it is
         deleted once no arrival is under way.
         """
-        folder = self._folder
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+        return self._made(self._folder)
 
     @property
     def _folder(self) -> Path:

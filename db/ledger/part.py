@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
+from db.blobs import write_file_durably
 from db.rows import Row, decode_row
 from db.storage.storage import Storage
+from db.storage.translation import translated_errors
 
 RecordType = TypeVar("RecordType")
 
@@ -26,3 +29,20 @@ class LedgerPart:
             DamageError: the row's values are not what the program writes.
         """
         return decode_row(decode, row, run=self.name, what=what)
+
+    def write_beside(self, path: Path, content: bytes) -> None:
+        """Write a file in a folder of the run beside the database: the whole file or none.
+
+        Raises:
+            FullError: the disk is full; what was written before stays.
+            ReadOnlyError: the folder cannot be written.
+            LedgerError: another failure of the disk.
+        """
+        with translated_errors(self.storage.address.shown):
+            write_file_durably(path, content)
+
+    def _made(self, folder: Path) -> Path:
+        """Return the folder beside the database, made if missing."""
+        with translated_errors(self.storage.address.shown):
+            folder.mkdir(parents=True, exist_ok=True)
+        return folder

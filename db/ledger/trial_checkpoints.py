@@ -21,9 +21,7 @@ class TrialCheckpointRows(LedgerPart):
 
     def trial_folder(self) -> Path:
         """Return the folder of this run's trial checkpoints, made if missing."""
-        folder = self._trial_folder(self.name)
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+        return self._made(self._trial_folder(self.name))
 
     def _trial_folder(self, run: str) -> Path:
         return self.storage.address.folder / "trials" / safe_file_name(run)

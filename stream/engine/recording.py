@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from db import Ledger, write_file_durably
+from db import Ledger
 from db.records import (
     CheckpointRecord,
     EpochRecord,
@@ -50,7 +50,7 @@ class LedgerCheckpoints:
     def save(self, step: int, content: bytes) -> None:
         """Write the file durably, then let its row replace the last one's."""
         path = self.ledger.checkpoint_folder() / f"{self.position:05d}-{step:09d}.safetensors"
-        write_file_durably(path, content)
+        self.ledger.write_beside(path, content)
         self.ledger.record_checkpoint(
             CheckpointRecord(
                 position=self.position,
@@ -81,7 +81,7 @@ class TrialCheckpoints:
         """Write the file durably, then let its row replace the last one's."""
         name = f"{self.position:05d}-{self.recipe_sha256[:16]}-{step:09d}.safetensors"
         path = self.ledger.trial_folder() / name
-        write_file_durably(path, content)
+        self.ledger.write_beside(path, content)
         self.ledger.record_trial_checkpoint(
             TrialCheckpoint(
                 position=self.position,

@@ -137,3 +137,25 @@ def test_a_file_left_by_a_kill_is_taken_over(file_ledger: Ledger) -> None:
     file_ledger.record_plan(PLAN)
     file_ledger.record_parameters([(parameters(0, content, b"p"), content)], b"p")
     assert file_ledger.parameters_content(0) == content
+
+
+def test_a_full_disk_at_a_checkpoint_is_one_sentence(
+    file_ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A checkpoint that finds no room is refused as a row would be; the last one stays."""
+    path = file_ledger.checkpoint_folder() / "0-1.safetensors"
+    file_ledger.write_beside(path, b"step 1")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(FullError, match="make room and start again with --resume"):
+            file_ledger.write_beside(path.with_name("0-2.safetensors"), b"step 2")
+        patch.setattr(Path, "mkdir", full)
+        for folder in (file_ledger.checkpoint_folder, file_ledger.trial_folder):
+            with pytest.raises(FullError, match="space is used up"):
+                folder()
+    assert os.listdir(path.parent) == [path.name]
+    assert path.read_bytes() == b"step 1"

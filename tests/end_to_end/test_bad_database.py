@@ -1,5 +1,7 @@
 """Databases that cannot be used: exit code 2, one sentence, and what was recorded stays readable."""
 
+import errno
+import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +13,7 @@ import db.storage.storage
 from db import Database, Ledger
 from db.records import RunStatus
 from stream import verify, watch
+from stream.learning import training
 from stream.results.comparisons import ProofStatus
 from stream.results.run_results import load_results
 from tests.end_to_end.conftest import Outcome
@@ -110,3 +113,29 @@ def test_a_database_removed_in_a_run_ends_it(
     refused(outcome, "runs.db was removed while it was in use")
     assert "proven" not in outcome.out
     assert not Path("runs.db").exists()
+
+
+def test_a_disk_that_fills_up_at_a_checkpoint_is_one_sentence(
+    run: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run is failed but whole: with more room it goes on from the last checkpoint."""
+    synced = os.fsync
+    num_written = 0
+
+    def filling_up(descriptor: int) -> None:
+        nonlocal num_written
+        num_written += 1
+        if num_written > 4:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        synced(descriptor)
+
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", filling_up)
+        refused(run("--tasks", "birds", "--name", "mine"), "space is used up", "--resume")
+    with Database.open("runs.db", read_only=True) as database:
+        ledger = database.ledger("mine")
+        assert ledger.run().status is RunStatus.FAILED
+        assert ledger.checkpoint(0) is not None
+    assert run("--tasks", "birds", "--name", "mine", "--resume").code == 0
+    assert verify.main(["--run", "mine"]) == 0
