@@ -1,8 +1,9 @@
 """`python -m stream.verify`: prove a recorded run from its database and the backbone alone.
 
 Every stored hash is computed again, then every task is evaluated again as it is served now. The database is
-opened read-only. Exit code 0: proven bit for bit; 1: damage or forgetting, the first item named; 3: this
-machine computes other bits, so values and predictions were compared instead.
+opened read-only. Exit code 0: proven bit for bit, or as recorded where the method shares and forgets; 1:
+damage, or forgetting of a method that promises none, the first item named; 2: nothing is learned yet; 3:
+this machine computes other bits, so values and predictions were compared instead.
 """
 
 import argparse
@@ -69,14 +70,25 @@ def _last_lines(verdict: "Verdict") -> Iterator[str]:
             f"not comparable here: {verdict.num_not_comparable} {verdict.noun} "
             "under another evaluation plan, "
             f"{verdict.num_changed_predictions} with changed predictions; "
-            f"{verdict.num_equal} equal bit for bit"
+            f"{verdict.num_equal} equal bit for bit{_forgotten(verdict)}"
         )
     elif not verdict.serves_tasks:
         yield "intact: every stored byte has its recorded hash; a study serves no task, so none is evaluated"
+    elif verdict.num_forgotten:
+        equal = f"{verdict.num_equal} of {verdict.num_equal} {verdict.noun} equal bit for bit"
+        yield f"as recorded: {equal}{_forgotten(verdict)}"
     elif verdict.num_equal:
         yield f"proven bit for bit: {verdict.num_equal} of {verdict.num_equal} {verdict.noun}"
     if not verdict.damages and verdict.serves_tasks and verdict.num_to_come:
         yield f"{count(verdict.num_to_come, 'task')} of the stream not learned yet: nothing is said of them"
+
+
+def _forgotten(verdict: "Verdict") -> str:
+    if not verdict.num_forgotten:
+        return ""
+    differ = "differs" if verdict.num_forgotten == 1 else "differ"
+    evaluations = count(verdict.num_forgotten, "earlier re-evaluation")
+    return f"; {evaluations} {differ} ({verdict.method} forgets)"
 
 
 if __name__ == "__main__":

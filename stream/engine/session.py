@@ -1,6 +1,6 @@
 """From a configuration to a finished run: wires suite, backbone, learner, ledger and display together."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -60,6 +60,8 @@ def run_session(configuration: RunConfiguration, place: Place, display: Display,
             out = place.out or reports_folder(name)
             make_folder(out)
             ledger = database.create_run(new) if stored is None else _continued(database, name)
+            if stored is None and place.resume:
+                display.notice(_started(name, database.run_names()))
             with status_kept(ledger, stored), display:
                 if configuration.study is None:
                     learn = _way_of_learning(configuration, database, place)
@@ -83,6 +85,13 @@ def _run_name(database: Database, configuration: RunConfiguration, place: Place)
     if place.resume or base not in taken:
         return base
     return next(name for number in range(2, len(taken) + 3) if (name := f"{base}-{number}") not in taken)
+
+
+def _started(name: str, known: Sequence[str]) -> str:
+    """What is said where a run that is not there is resumed; it may be a mistyped name."""
+    others = [other for other in known if other != name]
+    listed = f"the runs are {', '.join(others[:10])}{', ...' if len(others) > 10 else ''}"
+    return f"there is no run named '{name}' yet: started; {listed if others else 'there are no runs yet'}"
 
 
 def _continued(database: Database, name: str) -> Ledger:

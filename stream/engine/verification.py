@@ -12,7 +12,7 @@ from db.records import EvaluationRecord, LearnedSplit, Owner, Regime, RunRecord,
 from stream.engine.separate import score_digests, stored_scores
 from stream.engine.serving import TaskServer
 from stream.engine.wiring import recorded_learner
-from stream.errors import DamageError
+from stream.errors import DamageError, UserError
 from stream.learning.learner import Learner
 from stream.model.backbone.loading import find_backbone, hash_files
 from stream.results.run_results import load_results
@@ -33,6 +33,9 @@ class Verdict:
     """Tasks that were evaluated again, each on one test split or more."""
     num_to_come: int = 0
     """Tasks of the stream that have not been learned."""
+    num_forgotten: int = 0
+    """Recorded re-evaluations of a method that shares which differ from the task's own arrival."""
+    method: str = ""
     serves_tasks: bool = True
     """False for a study: what it stored was hashed, and there is nothing to evaluate again."""
 
@@ -56,7 +59,7 @@ def verify(ledger: Ledger, *, device: str = "auto") -> Verdict:
     """Recompute every hash of a run and re-evaluate every task it serves.
 
     Raises:
-        UserError: the backbone cannot be had.
+        UserError: the backbone cannot be had, or nothing is learned yet.
     """
     *_, verdict = verification(ledger, device=device)
     assert isinstance(verdict, Verdict)
@@ -67,7 +70,7 @@ def verification(ledger: Ledger, *, device: str = "auto") -> Iterator[str | Verd
     """Do the same, yielding a sentence for each thing that was checked, and the verdict last.
 
     Raises:
-        UserError: the backbone cannot be had.
+        UserError: the backbone cannot be had, or nothing is learned yet.
     """
     run = ledger.run()
     yield f"run {run.name}: {run.status.value}, {len(run.task_names)} tasks, method {run.method}"
@@ -81,6 +84,11 @@ def verification(ledger: Ledger, *, device: str = "auto") -> Iterator[str | Verd
     if run.regime is Regime.STUDY:
         yield Verdict(damages=(), serves_tasks=False)
         return
+    if not ledger.learned_splits():
+        raise UserError(
+            f"The run '{run.name}' has learned no task yet, so there is nothing to verify; "
+            "go on with it with python -m stream.run and --resume."
+        )
     learner = recorded_learner(run, device)
     if learner.backbone_sha256 != run.backbone_sha256:
         sentence = (
@@ -107,6 +115,8 @@ def _evaluated_again(learner: Learner, ledger: Ledger, run: RunRecord) -> Iterat
         num_changed_predictions=sum(check.num_changed for check in done if check.equal is None),
         num_tasks=len(ledger.parameters(owner=Owner.OWN)),
         num_to_come=len(run.task_names) - num_learned,
+        num_forgotten=_num_forgotten(ledger, run),
+        method=run.method,
     )
 
 
@@ -183,6 +193,15 @@ def _forgotten(name: str, learned: LearnedSplit, recorded: Sequence[EvaluationRe
             )
             yield _Check(sentence=sentence, equal=False, num_changed=row.changed_predictions)
             return
+
+
+def _num_forgotten(ledger: Ledger, run: RunRecord) -> int:
+    """Re-evaluations under the plan of the task's own arrival that differ: no damage where one shares."""
+    if run.isolated or run.regime is not Regime.STREAM:
+        return 0
+    learned = {(one.position, one.split): one for one in ledger.learned_splits()}
+    pairs = ((learned[row.on, row.split], row) for row in ledger.evaluations())
+    return sum(one.plan_sha256 == row.plan_sha256 and _digests(one) != _digests(row) for one, row in pairs)
 
 
 def _last_recorded(recorded: Sequence[EvaluationRecord], after: int) -> EvaluationRecord | None:
