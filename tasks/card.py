@@ -102,7 +102,7 @@ class TaskCard:
     map: Mapping[str, str] = field(default_factory=dict)
     """Label values that get another name; others keep theirs."""
     positive: str | None = None
-    """The class of two that F1 is about; None: the one that sorts last."""
+    """The class of two that F1 is about; a suite file whose metrics hold f1 has to name it."""
     score_range: tuple[float, float] | None = None
     """Least and largest score of a regression task; None: those found."""
     num_rows: int | None = None

@@ -41,10 +41,15 @@ WHY_NO_FORGETTING: Mapping[Regime, str] = {
 """Why forgetting is undefined outside a stream."""
 WHY_NO_FORWARD_TRANSFER = "undefined: a task has no head before it arrives, so R[on - 1, on] does not exist"
 """The reason that stands beside the empty forward transfer."""
-WHY_UNDEFINED = "undefined: a correlation needs predictions that differ"
-"""Why a value may be empty although the task was evaluated."""
 KINDS_OF_DATA = ("real", "partial", "simulated")
 """Kinds of tasks whose values are never averaged together, in the order they are shown."""
+
+
+def why_undefined(metric: str) -> str:
+    """Return why a value of the metric may be empty although the task was evaluated."""
+    if metric == "f1":
+        return "undefined: f1 needs an example of the positive class"
+    return "undefined: a correlation needs predictions that differ"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

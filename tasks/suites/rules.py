@@ -11,7 +11,7 @@ from typing import Any
 from tasks.card import FileFormat
 from tasks.errors import SuiteError
 from tasks.suites.toml_lines import KeyPath, line_of
-from tasks.task import TaskKind
+from tasks.task import CLASSIFYING, TaskKind
 
 SUFFIXES = {
     ".csv": FileFormat.CSV,
@@ -104,7 +104,7 @@ _CLASS_KEYS = ("map", "positive", "label_rule", "num_labels", "class_counts")
 
 
 def check_labels(values: Mapping[str, Any], *, where: Where) -> None:
-    """Keys about classes and those about scores exclude each other; a regression has no accuracy."""
+    """Keys about classes and those about scores exclude each other; no accuracy of scores, no f1 of any class."""
     is_regression = values["kind"] is TaskKind.REGRESSION
     for key in _CLASS_KEYS if is_regression else ("range",):
         if key in values:
@@ -112,6 +112,13 @@ def check_labels(values: Mapping[str, Any], *, where: Where) -> None:
             raise where.error(f"key '{key}' is about {what}; leave it out or correct kind", key)
     if is_regression and "metric" not in values:
         raise where.error("key 'metric' is missing; a regression needs one, such as spearman or pearson")
+    metrics = (values.get("metric", "accuracy"), *values.get("secondary", ()))
+    if values["kind"] in CLASSIFYING and "f1" in metrics and "positive" not in values:
+        raise where.error(
+            "key 'positive' is missing; f1 is about one class of two, so name it (positive = \"CLASS\") "
+            "or use macro_f1",
+            "metric" if metrics[0] == "f1" else "secondary",
+        )
     if values.get("metric", "accuracy") in values.get("secondary", ()):
         raise where.error("the main metric is named again in 'secondary'; name it once", "secondary")
 

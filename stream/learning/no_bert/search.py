@@ -43,7 +43,7 @@ class SearchedPipeline:
     """Candidates that were tried."""
     num_fits: int
     """Fits in all rungs and the winner's last one."""
-    valid: float
+    valid: float | None
     """The task's metric on the validation split, of the winner fitted to the whole training split."""
     scores: Mapping[str, Scores] = field(repr=False)
     """Of each test split, float32 [num_test, num_labels]: margins or log-probabilities; argmax predicts."""
@@ -198,7 +198,12 @@ def _space(views: Sequence[str]) -> list[dict[str, Any]]:
 
 def _scorer(metric: str) -> Callable[[TermClassifier, Counts, Int64[np.ndarray, " examples"]], float]:
     measure = CLASS_METRICS[metric]
-    return lambda classifier, counts, labels: measure(classifier.predict(counts), labels)
+
+    def score(classifier: TermClassifier, counts: Counts, labels: Int64[np.ndarray, " examples"]) -> float:
+        value = measure(classifier.predict(counts), labels)
+        return 0.0 if value is None else value  # undefined of all candidates alike: of the labels alone
+
+    return score
 
 
 @contextmanager

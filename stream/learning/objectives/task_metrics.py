@@ -1,8 +1,8 @@
 """What is measured of one task: metrics of its predictions, by name. No torch in this module.
 
 scikit-learn and SciPy compute what they have. A metric that is undefined answers None, never a number: a
-correlation where one side does not vary. Where a library's convention gives a number (Matthews of equal
-predictions is 0), that number is the answer.
+correlation where one side does not vary, F1 of a class that no label has. Where a library's convention gives
+a number (Matthews of equal predictions is 0), that number is the answer.
 """
 
 import warnings
@@ -56,12 +56,14 @@ def macro_f1(predictions: Classes, labels: Classes) -> float:
     return float(np.mean(2 * hits[marked > 0] / marked[marked > 0]))
 
 
-def f1(predictions: Classes, labels: Classes) -> float:
-    """Return F1 of class 1, the positive one of two; 0 where it is neither predicted nor there.
+def f1(predictions: Classes, labels: Classes) -> float | None:
+    """Return F1 of class 1, the positive one of two; None where no label is of that class.
 
     Raises ValueError where there are no examples or the lengths differ.
     """
     _check_lengths(predictions, labels)
+    if not (labels == 1).any():
+        return None
     return float(f1_score(labels, predictions, labels=[1], average="macro", zero_division=0.0))
 
 
@@ -106,10 +108,10 @@ def _correlation(
     return value if np.isfinite(value) else None
 
 
-CLASS_METRICS: Mapping[str, Callable[[Classes, Classes], float]] = MappingProxyType(
+CLASS_METRICS: Mapping[str, Callable[[Classes, Classes], float | None]] = MappingProxyType(
     {"accuracy": accuracy, "macro_f1": macro_f1, "f1": f1, "matthews": matthews}
 )
-"""Metrics of predicted classes by name; each takes (predictions, labels)."""
+"""Metrics of predicted classes by name; each takes (predictions, labels); None is undefined."""
 SCORE_METRICS: Mapping[str, Callable[[Scores, Scores], float | None]] = MappingProxyType(
     {"spearman": spearman, "pearson": pearson}
 )

@@ -14,7 +14,7 @@ from stream.reports.run.progress import metric_rows
 from stream.reports.table import Value, write_table
 from stream.results.comparisons import Comparison
 from stream.results.growth import GrowthPoint
-from stream.results.metrics import WHY_NO_FORGETTING, WHY_UNDEFINED
+from stream.results.metrics import WHY_NO_FORGETTING, why_undefined
 from stream.results.run_results import RunResults, TaskResult
 from stream.results.trials import chosen_labels
 
@@ -101,7 +101,7 @@ def _forgetting_notes(results: RunResults, entry: Comparison, forgetting: float 
     elif forgetting is None:
         yield "forgetting undefined: an evaluation is missing or undefined"
     if entry.value is None:
-        yield f"value {WHY_UNDEFINED}"
+        yield f"value {why_undefined(entry.metric)}"
     if entry.digest_equal is None:
         yield "digests not comparable: made under another evaluation plan"
 
@@ -187,9 +187,9 @@ def task_notes(task: TaskResult) -> Iterator[str]:
     if task.removed:
         yield "removed from the stream"
     if task.test is None:
-        yield f"test empty: {WHY_UNDEFINED if task.is_evaluated else 'not evaluated yet'}"
+        yield f"test empty: {why_undefined(task.metric) if task.is_evaluated else 'not evaluated yet'}"
     if task.valid is None and not task.removed:
-        yield f"valid empty: {'not learned yet' if task.best_epoch is None else WHY_UNDEFINED}"
+        yield f"valid empty: {'not learned yet' if task.best_epoch is None else why_undefined(task.metric)}"
     if not task.num_classes:
         yield "num_labels empty: there are no classes"
     if (task.paper_adapters is None or task.paper_fine_tuning is None) and not task.published:

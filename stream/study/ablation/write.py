@@ -9,7 +9,7 @@ from db.records import RunRecord
 from stream.reports.files import make_folder, replace_bytes
 from stream.reports.render import as_png, as_svg_file
 from stream.reports.table import Value, table_lines, write_table
-from stream.results.metrics import WHY_UNDEFINED
+from stream.results.metrics import why_undefined
 from stream.study.ablation.figure import ablation_figure
 from stream.study.ablation.text import PAPER, WHAT_STAYS, majority_change
 from stream.study.ablation.values import Ablation
@@ -62,7 +62,7 @@ def ablation_rows(ablations: Sequence[Ablation]) -> Iterator[list[Value]]:
 
 def _notes(ablation: Ablation, value: float | None) -> Iterator[str]:
     if value is None:
-        yield f"value {WHY_UNDEFINED}"
+        yield f"value {why_undefined(ablation.metric)}"
     if ablation.value is None:
         yield "value_without_removal empty: not measured yet or undefined"
     elif ablation.majority_class is None:

@@ -231,7 +231,8 @@ def test_a_span_task_is_reported_with_its_windows(tmp_path, capsys):
 @pytest.mark.parametrize("num_classes", [2, 3])
 def test_f1_of_three_classes_is_an_error(capsys, make_card, offline, key, num_classes):
     """What a run would refuse in the middle of its stream is refused here, in the same words."""
-    card = make_card(csv_of([(f"text {number}", "xyz"[number % num_classes]) for number in range(60)]), key)
+    rows = [(f"text {number}", "xyz"[number % num_classes]) for number in range(60)]
+    card = make_card(csv_of(rows), key, 'positive = "x"')
     code = main(["check", str(card.folder / "mine.toml"), "--json"], network=offline)
     (task,) = json.loads(capsys.readouterr().out)["tasks"]
     errors = [finding["message"] for finding in task["findings"] if finding["level"] == "error"]
@@ -242,6 +243,16 @@ def test_f1_of_three_classes_is_an_error(capsys, make_card, offline, key, num_cl
         scoring_of(load_task(card))
     assert (code, errors) == (2, [str(refused.value)])
     assert len(task["class_counts"]) == 3
+
+
+@pytest.mark.parametrize("key", ['metric = "f1"', 'secondary = ["f1"]'])
+def test_f1_of_a_class_that_is_not_named_is_refused(capsys, make_card, offline, key):
+    """The class that sorts last is not taken in silence; the sentence says what to write."""
+    card = make_card(csv_of([(f"text {number}", "xy"[number % 2]) for number in range(60)]))
+    path = card.folder / "mine.toml"
+    path.write_text(path.read_text(encoding="utf-8") + f"\n{key}\n", encoding="utf-8")
+    assert main(["check", str(path)], network=offline) == 2
+    assert "'positive' is missing; f1 is about one class of two" in capsys.readouterr().err
 
 
 REGRESSION = ('kind = "regression"', "range = [0, 5]", 'metric = "spearman"')

@@ -38,9 +38,11 @@ def test_f1_is_about_class_one() -> None:
     assert f1(1 - predictions, 1 - labels) == pytest.approx(2 / 5)
 
 
-def test_f1_without_a_positive_example_is_zero() -> None:
-    """Nothing predicted and nothing there: 0 by convention, and no warning."""
-    assert f1(np.array([0, 0]), np.array([0, 0])) == 0.0
+def test_f1_without_a_positive_example_is_undefined() -> None:
+    """Whatever is predicted, nothing can be found: None and no warning, as 0 would be a bad answer."""
+    assert f1(np.array([0, 0]), np.array([0, 0])) is None
+    assert f1(np.array([0, 1]), np.array([0, 0])) is None
+    assert f1(np.array([0, 0]), np.array([0, 1])) == 0.0
 
 
 @given(CLASSES)
@@ -49,8 +51,8 @@ def test_f1_is_its_formula(rows: list[tuple[int, int]]) -> None:
     predictions, labels = columns(rows, "<i4")
     hits = np.sum((predictions == 1) & (labels == 1))
     wrong = np.sum(predictions != labels)
-    expected = 2 * hits / (2 * hits + wrong) if hits + wrong else 0.0
-    assert f1(predictions, labels) == pytest.approx(expected)
+    expected = pytest.approx(2 * hits / (2 * hits + wrong)) if labels.any() else None
+    assert f1(predictions, labels) == expected
 
 
 def test_matthews_of_a_worked_case() -> None:
