@@ -18,7 +18,8 @@ from stream.reports.run.candidates import write_candidates
 def write_method_reports(table: MethodTable, out: Path) -> tuple[Path, ...]:
     """Write both CSV files, compare.md, figures and compare.html into `out`; return their paths.
 
-    Files of an earlier comparison are replaced; those of its figures that would now be empty are removed.
+    Files of an earlier comparison are replaced, and those that this one does not write are removed; nothing
+    else in the folder is, candidates.csv of a run that has its reports there included.
     Where configurations were run with several seeds there is seeds.csv too, and candidates.csv where settings
     were chosen.
 
@@ -26,6 +27,7 @@ def write_method_reports(table: MethodTable, out: Path) -> tuple[Path, ...]:
         UserError: the folder cannot be made or written.
     """
     make_folder(out)
+    stale = _left_by_a_comparison(out)
     grid = grid_of(table)
     tables = [write_long(table, out / "compare.csv"), write_wide(grid, out / "compare_table.csv")]
     runs = [column.results for column in table.columns]
@@ -39,7 +41,18 @@ def write_method_reports(table: MethodTable, out: Path) -> tuple[Path, ...]:
     figures = tuple(out / f"{name}.png" for name in drawn)
     for path in figures:
         replace_bytes(path, as_png(drawn[path.stem], table))
-    for name in FIGURES.keys() - drawn.keys():
-        (out / f"{name}.png").unlink(missing_ok=True)
     replace_bytes(page, methods_html(table, grid, seeds).encode())
-    return (*tables, document, *figures, page)
+    written = (*tables, document, *figures, page)
+    for path in stale - set(written):
+        path.unlink(missing_ok=True)
+    return written
+
+
+def _left_by_a_comparison(out: Path) -> set[Path]:
+    """The files that an earlier comparison left and another one may not write; none where there was none."""
+    if not (out / "compare.csv").is_file():
+        return set()
+    own = {"seeds.csv", "accuracy_parameters.png"}
+    if not (out / "tasks.csv").exists():  # a run leaves files of the other names too
+        own |= {"candidates.csv", *(f"{name}.png" for name in FIGURES)}
+    return {out / name for name in own}

@@ -277,3 +277,19 @@ def test_no_empty_figure_is_left(table: MethodTable, tmp_path: Path) -> None:
     written = {path.name for path in write_method_reports(apart(), tmp_path)}
     assert {path.name for path in tmp_path.iterdir()} == written == FILES - {"accuracy_parameters.png"}
     assert "accuracy_parameters" not in (tmp_path / "compare.md").read_text()
+
+
+def test_files_of_an_earlier_comparison_are_removed_and_no_others(table: MethodTable, tmp_path: Path) -> None:
+    """What this comparison does not write goes where there was one before; the files of a run stay."""
+    earlier, of_a_run, first = (tmp_path / name for name in ("earlier", "of-a-run", "first"))
+    for folder in (earlier, of_a_run):
+        write_method_reports(table, folder)
+    first.mkdir()
+    (of_a_run / "tasks.csv").touch()
+    for folder in (earlier, of_a_run, first):
+        for name in ("seeds.csv", "candidates.csv", "mine.csv"):
+            (folder / name).touch()
+        write_method_reports(table, folder)
+    assert {path.name for path in earlier.iterdir()} == FILES | {"mine.csv"}
+    assert {path.name for path in of_a_run.iterdir()} == FILES | {"tasks.csv", "candidates.csv", "mine.csv"}
+    assert {path.name for path in first.iterdir()} == FILES | {"seeds.csv", "candidates.csv", "mine.csv"}
