@@ -6,7 +6,7 @@ Only command lines know it; every class below takes plain arguments. Nothing hea
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,7 @@ class RunConfiguration:
     preset: Preset
     limits: Limits
     recipe: Recipe
+    """A rate that is left open becomes the method's own."""
     tasks: tuple[str, ...] | None = None
     """None: all of the suite."""
     data: DataMode = DataMode.AUTO
@@ -78,6 +79,9 @@ class RunConfiguration:
 
     def __post_init__(self) -> None:
         parse_coverage(self.reevaluate)
+        if self.recipe.learning_rate is None:
+            rate = family_of(self.method).learning_rate
+            object.__setattr__(self, "recipe", replace(self.recipe, learning_rate=rate))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, as stored."""
@@ -165,13 +169,15 @@ def limits_for(preset: Preset, overrides: Overrides) -> Limits:
     )
 
 
-def recipe_for(preset: Preset, overrides: Overrides, method: str = "houlsby") -> Recipe:
+def recipe_for(preset: Preset, overrides: Overrides, method: str | None = None) -> Recipe:
     """The preset's training settings with the method's rate and then the user's settings over them.
+
+    Without a method the rate is left open unless the user set one, and `RunConfiguration` takes its method's.
 
     Raises:
         UserError: there is no such method.
     """
-    rate = family_of(method).learning_rate
+    rate = None if method is None else family_of(method).learning_rate
     recipe = asdict(_RECIPES[preset]) | {"learning_rate": rate}
     names = ("num_epochs", "batch_size", "learning_rate", "max_length")
     chosen = {name: getattr(overrides, name) for name in names} | {"span_max_length": overrides.max_length}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from stream.errors import UserError
 from tasks.task import PaperColumn, Task, TaskKind
 from tasks.windows import SPAN_LENGTH, TEXT_LENGTH
 
@@ -14,8 +15,8 @@ from tasks.windows import SPAN_LENGTH, TEXT_LENGTH
 class Recipe:
     """Settings of the training of one arrival."""
 
-    learning_rate: float = 1e-3
-    """Peak of the schedule."""
+    learning_rate: float | None = 1e-3
+    """Peak of the schedule; None is open: a run's configuration puts the rate of its method there."""
     num_epochs: int | None = None
     """None: as many as `token_budget` allows."""
     paper_epochs: bool = False
@@ -66,12 +67,19 @@ class Recipe:
         wanted = round(self.token_budget / max(tokens_per_epoch, 1))
         return min(max(wanted, self.min_epochs), self.max_epochs)
 
+    @property
+    def peak_rate(self) -> float:
+        """The peak of the schedule. Raises UserError where it is open."""
+        if self.learning_rate is None:
+            raise UserError("the recipe has no learning rate; give it one, such as learning_rate=1e-3")
+        return self.learning_rate
+
     def rate(self, step: int, num_steps: int) -> float:
         """Rate of a 0-based step: linear warm-up, then linear decay to zero (section 3.1)."""
         warmup = max(round(self.warmup_fraction * num_steps), 1)
         if step < warmup:
-            return self.learning_rate * (step + 1) / warmup
-        return self.learning_rate * (num_steps - step) / max(num_steps - warmup, 1)
+            return self.peak_rate * (step + 1) / warmup
+        return self.peak_rate * (num_steps - step) / max(num_steps - warmup, 1)
 
 
 def recipe_sha256(recipe: Recipe, **covers: str | int | Mapping[str, Any]) -> str:

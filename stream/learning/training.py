@@ -65,12 +65,12 @@ def train(
         if training.run(checkpoints, observer, job.num_epochs if stop_after is None else stop_after):
             return training.result()
         if attempt == 0:
-            rate = training.recipe.learning_rate
+            rate = training.recipe.peak_rate
             again = f"the arrival starts again at {rate * RESTART_RATE:g}"
             observer.restarted(f"the loss was not finite at learning rate {rate:g}; {again}")
     raise TrainingError(
-        f"The loss was not finite at learning rate {job.recipe.learning_rate:g} nor at "
-        f"{job.recipe.learning_rate * RESTART_RATE:g}; choose a lower --learning-rate."
+        f"The loss was not finite at learning rate {job.recipe.peak_rate:g} nor at "
+        f"{job.recipe.peak_rate * RESTART_RATE:g}; choose a lower --learning-rate."
     )
 
 
@@ -81,7 +81,7 @@ class _Training:
         self._job = job
         self._attempt = attempt
         factor = RESTART_RATE if attempt else 1.0
-        self.recipe = replace(job.recipe, learning_rate=job.recipe.learning_rate * factor)
+        self.recipe = replace(job.recipe, learning_rate=job.recipe.peak_rate * factor)
         device = job.backbone.device
         self._flat = FlatParameters(job.sites, job.first_values, device, job.backbone.dtype)
         self._loss_sum = LossSum(device)

@@ -40,7 +40,7 @@ def candidates(
     """
     found: dict[str, Candidate] = {}
     for text, own in swept_methods(sweep, learner.method, method, learner.backbone.architecture.num_layers):
-        for rate in sweep.learning_rates or (learner.recipe.learning_rate,):
+        for rate in sweep.learning_rates or (learner.recipe.peak_rate,):
             for epochs in _epochs(sweep, learner, prepared):
                 recipe = replace(learner.recipe, learning_rate=rate, num_epochs=epochs)
                 made = candidate_for(replace(learner, method=own, recipe=recipe), text, prepared, seed)
@@ -95,7 +95,7 @@ def candidate_for(learner: Learner, text: str, prepared: PreparedTask, seed: int
         learner=learner,
         method=text,
         recipe_sha256=learner.recipe_identity(task, seed),
-        learning_rate=learner.recipe.for_task(task).learning_rate,
+        learning_rate=learner.recipe.for_task(task).peak_rate,
         num_epochs=learner.task_data(prepared).num_epochs,
         num_params=sum_sites(learner.sites(prepared.num_outputs)).total,
     )

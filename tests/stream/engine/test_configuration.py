@@ -16,6 +16,7 @@ from stream.engine.configuration import (
 )
 from stream.engine.scheduler import Order
 from stream.errors import UserError
+from stream.learning.recipe import Recipe
 from tasks import DataMode, Limits
 
 NONE = Overrides()
@@ -77,6 +78,21 @@ def test_training_settings_can_be_set() -> None:
         standard, num_epochs=3, batch_size=16, learning_rate=3e-4, max_length=64, span_max_length=64
     )
     assert recipe_for(Preset.STANDARD, Overrides(max_train=1)) == standard
+
+
+@pytest.mark.parametrize(("method", "rate"), [("houlsby", 3e-3), ("fine-tune", 1e-4), ("layer-norm", 1e-2)])
+def test_a_rate_that_nobody_set_is_the_methods_own(method: str, rate: float) -> None:
+    """A configuration in Python trains as the command line does, whatever its method; a given rate stays."""
+
+    def made(recipe: Recipe) -> RunConfiguration:
+        quick = Preset.QUICK
+        return RunConfiguration(
+            suite="mine.toml", preset=quick, limits=limits_for(quick, NONE), recipe=recipe, method=method
+        )
+
+    assert made(recipe_for(Preset.QUICK, NONE)).recipe.learning_rate == rate
+    assert made(recipe_for(Preset.QUICK, NONE)).recipe == recipe_for(Preset.QUICK, NONE, method)
+    assert made(recipe_for(Preset.QUICK, Overrides(learning_rate=0.5))).recipe.learning_rate == 0.5
 
 
 @pytest.mark.parametrize(
