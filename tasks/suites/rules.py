@@ -104,7 +104,7 @@ _CLASS_KEYS = ("map", "positive", "label_rule", "num_labels", "class_counts")
 
 
 def check_labels(values: Mapping[str, Any], *, where: Where) -> None:
-    """Keys about classes and those about scores exclude each other; no accuracy of scores, no f1 of any class."""
+    """Keys about classes and those about scores exclude each other; f1 is of a class that is named."""
     is_regression = values["kind"] is TaskKind.REGRESSION
     for key in _CLASS_KEYS if is_regression else ("range",):
         if key in values:
