@@ -21,6 +21,11 @@ class Average:
     metrics: tuple[str, ...]
     """Names of the metrics that were averaged, one in most streams."""
     value: float | None
+    """After the last arrival with a full row; where there is none by design, as `when_learned`."""
+    when_learned: float | None
+    """Mean of R[p, p], each task right after its own arrival."""
+    at_the_end: float | None
+    """Mean of the tasks after the last arrival with a full row; None where there is none by design."""
     forgetting: float | None
     """F_k over the same tasks (Chaudhry et al. 2018)."""
     paper_adapters: float | None
@@ -109,18 +114,26 @@ def averages(results: RunResults) -> tuple[Average, ...]:
     return tuple(_average(results, tasks, after) for tasks in groups if tasks)
 
 
+def values_at_the_end(results: RunResults) -> dict[tuple[int, str], float | None]:
+    """Return what each test split gives after the last full row, by position and split; none without it."""
+    after = last_full_row(results)
+    return {(one.on, one.split): one.value for one in results.comparisons if one.after == after}
+
+
 def _average(results: RunResults, tasks: list[TaskResult], after: int | None) -> Average:
     over = frozenset(task.position for task in tasks)
     data = tasks[0].data
     # The paper's figures are about the real texts; beside a stand-in of the same name they would mislead.
     comparable = tasks if data != "simulated" else []
+    when_learned = _mean([task.test for task in tasks])
+    at_the_end = None if after is None else results.matrix.average_accuracy(after, over=over)
     return Average(
         data=data,
         num_tasks=len(tasks),
         metrics=tuple(sorted({task.metric for task in tasks})),
-        value=_mean([task.test for task in tasks])
-        if after is None
-        else results.matrix.average_accuracy(after, over=over),
+        value=when_learned if after is None else at_the_end,
+        when_learned=when_learned,
+        at_the_end=at_the_end,
         forgetting=None if after is None else results.matrix.average_forgetting(after, over=over),
         paper_adapters=_mean([task.paper_adapters for task in comparable]),
         paper_fine_tuning=_mean([task.paper_fine_tuning for task in comparable]),

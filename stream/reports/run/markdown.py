@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from stream.reports.run.averages import task_reached
+from stream.reports.run.averages import averages, task_reached, values_at_the_end
 from stream.reports.run.summary import DEFINITIONS, facts, paper_figures
 from stream.reports.run.tables import grouped_notes
 from stream.reports.section import Section
@@ -44,7 +44,8 @@ def _task_table(results: RunResults) -> Iterator[str]:
         *(["paper: adapters", "paper: fine-tuning"] if paper else []),
         *(["at best", "reached share"] if simulated else []),
     ]
-    yield from table_lines(["task", "data", "metric", "test", *titles], ())
+    yield from table_lines(["task", "data", "metric", "when learned", "at the end", *titles], ())
+    at_the_end = values_at_the_end(results)
     for task in results.tasks:
         beside = (
             *(paper_figures(task) if paper else ()),
@@ -53,15 +54,31 @@ def _task_table(results: RunResults) -> Iterator[str]:
         numbers = ["" if value is None else number(value) for value in beside]
         words = [chosen.get(task.position, "")] if chosen else []
         words += [secondary_text(task.secondary)] if further else []
-        yield table_row([task.name, task.data, task.metric, _measured(task.test, task), *words, *numbers])
+        values = _both(task.test, MAIN_SPLIT, task, at_the_end)
+        yield table_row([task.name, task.data, task.metric, *values, *words, *numbers])
         for split, value in task.further_tests.items():
             empty = [""] * len(titles)
-            yield table_row(
-                [f"{task.name} ({split})", task.data, task.metric, _measured(value, task), *empty]
-            )
+            values = _both(value, split, task, at_the_end)
+            yield table_row([f"{task.name} ({split})", task.data, task.metric, *values, *empty])
+    yield from _average_rows(results, chosen=bool(chosen), further=further)
     yield ""
     yield from _published_table(results)
     yield from (f"- {names}: {note}" for names, note in grouped_notes(results))
+
+
+def _average_rows(results: RunResults, *, chosen: bool, further: bool) -> Iterator[str]:
+    """The averages of the columns above, one row for each kind of data."""
+    paper, simulated = shows_paper(results), shows_limits(results)
+    for one in averages(results):
+        beside = (
+            *((one.paper_adapters, one.paper_fine_tuning) if paper else ()),
+            *((one.bayes_accuracy, one.reached) if simulated else ()),
+        )
+        figures = ["" if value is None else number(value) for value in (one.when_learned, one.at_the_end)]
+        numbers = ["" if value is None else number(value) for value in beside]
+        empty = [""] * (chosen + further)
+        name, metrics = f"average of {one.num_tasks}", ", ".join(one.metrics)
+        yield table_row([name, one.data, metrics, *figures, *empty, *numbers])
 
 
 def shows_paper(results: RunResults) -> bool:
@@ -78,6 +95,17 @@ def _measured(value: float | None, task: TaskResult) -> str:
     if value is not None:
         return number(value)
     return "undefined" if task.is_evaluated else ""
+
+
+def _both(
+    value: float | None,
+    split: str,
+    task: TaskResult,
+    at_the_end: Mapping[tuple[int, str], float | None],
+) -> tuple[str, str]:
+    """What a split gave when its task was learned, and what it gives at the end."""
+    key = (task.position, split)
+    return _measured(value, task), _measured(at_the_end[key], task) if key in at_the_end else ""
 
 
 def secondary_text(values: Mapping[str, float | None]) -> str:

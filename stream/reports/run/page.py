@@ -8,7 +8,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from stream.reports.render import as_svg
-from stream.reports.run.averages import averages, task_reached
+from stream.reports.run.averages import averages, task_reached, values_at_the_end
 from stream.reports.run.candidates import CAPTIONS as CANDIDATE_CAPTIONS
 from stream.reports.run.candidates import candidates_figure
 from stream.reports.run.figures import FIGURES
@@ -55,6 +55,7 @@ def page_html(
         results=results,
         notes=tuple(grouped_notes(results)),
         averages=averages(results),
+        at_the_end=values_at_the_end(results),
         published=published(results),
         any_secondary=any(task.secondary for task in results.tasks),
         chosen=chosen_labels(results.trials, results.chosen),

@@ -224,14 +224,20 @@ def paper_figures(task: TaskResult) -> tuple[float | None, float | None]:
 
 DEFINITIONS = (
     Fact(
-        title="test",
+        title="when learned",
         text="R[p, p], re-evaluated from the database right after the task's own arrival (after joint "
         "training R[T - 1, p], the only one): the main metric on the main test split. A fraction 0-1; "
         "correlations (matthews, spearman, pearson) lie between -1 and 1.",
     ),
     Fact(
+        title="at the end",
+        text="R[k, p], the same after the last arrival k that every task served now was evaluated after; "
+        "empty where only a share of the tasks is evaluated again, or none.",
+    ),
+    Fact(
         title="average metric",
-        text="mean of the tasks' main metrics, one a task; further metrics and test splits are not averaged.",
+        text="mean of the tasks' main metrics, one a task, after the last arrival (where tasks are not all "
+        "evaluated then, each at its own arrival); further metrics and test splits are not averaged.",
     ),
     Fact(
         title="forgetting",
