@@ -34,6 +34,7 @@ SCORE_WORDS = (*LABEL_WORDS, "score", "scores", "similarity", "grade", "value")
 MAX_VALUES = 500
 LEAST_ROWS_PER_VALUE = 2
 FEW_VALUES = 50
+LISTS = "lists, objects or bytes, which are no texts and no labels,"
 UNNAMED = (2, 0)
 """Rank of a column whose name says nothing."""
 LEAST_PAIR_CHARS = 20
@@ -79,8 +80,12 @@ def choose_columns(sheet: Sheet) -> ColumnChoice:
     raise DataError(
         f"{sheet.path} has no column that could be a label beside the text '{text[0]}' (2 to {MAX_VALUES} "
         "values that come again, or numbers with fractions); its columns are "
-        f"{', '.join(list(sheet.columns)[:20])}"
+        f"{', '.join(list(sheet.columns)[:20])}{_beside(sheet)}"
     )
+
+
+def _beside(sheet: Sheet) -> str:
+    return f", and {LISTS} in {', '.join(sheet.no_texts[:20])}" if sheet.no_texts else ""
 
 
 def long_texts(sheet: Sheet) -> tuple[str, ...]:
@@ -130,7 +135,9 @@ def _text_columns(sheet: Sheet) -> tuple[str, ...]:
     if named is not None and _mean_chars(sheet.columns[named]) > 0:
         return (named,)
     if not words or max(_mean_chars(sheet.columns[name]) for name in words) == 0:
-        raise DataError(f"{sheet.path} has no column of texts; its columns hold numbers or nothing")
+        raise DataError(
+            f"{sheet.path} has no column of texts; its columns hold numbers or nothing{_beside(sheet)}"
+        )
     return (max(words, key=lambda name: _mean_chars(sheet.columns[name])),)
 
 

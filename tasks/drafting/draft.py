@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tasks.card import FileFormat, Quoting, Undecodable
-from tasks.drafting.columns import ColumnChoice, choose_columns, long_texts, score_range
+from tasks.drafting.columns import LISTS, ColumnChoice, choose_columns, long_texts, score_range
 from tasks.drafting.folder import TaskFiles
 from tasks.errors import DataError
 from tasks.reading.sheets import Sheet, read_sheet
@@ -108,6 +108,8 @@ def _hints(sheet: Sheet, choice: ColumnChoice) -> Iterator[str]:
         )
     if choice.others:
         yield f"the label could also be {listed(choice.others)}"
+    if sheet.no_texts:
+        yield f"{LISTS} stand in {listed(sheet.no_texts)}"
     if not sheet.has_header:
         yield f"there seems to be no header, so its columns got names: {listed(tuple(sheet.columns))}"
         further = [name for name in long_texts(sheet) if name not in (*choice.text, choice.label)]

@@ -11,21 +11,27 @@ from typing import Any
 from tasks.errors import DataError, did_you_mean
 
 ROWS_PER_BATCH = 10_000
+MAX_SHOWN = 60
+"""Characters of a wrong value in an error sentence."""
 
 
 def json_objects(lines: Iterable[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Every object with its 1-based line, numbers in it as texts; a file may also be one list of objects.
+    """Every object with its 1-based line, numbers in it as texts.
+
+    A file may also be one list of objects, which all count as of the line on which it begins.
 
     Raises:
         ValueError: A line is no JSON object.
     """
     numbered = ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
+    number, first = next(numbered, (0, ""))
+    if first.lstrip().startswith("["):
+        text = "".join((first, *(line for _, line in numbered)))
+        yield from ((number, _object(row, number)) for row in _list(text, number))
+    elif first:
+        yield number, _object(_parsed(first), number)
     for number, line in numbered:
-        if line.lstrip().startswith("["):
-            rest = "".join(text for _, text in numbered)
-            yield from ((number, _object(row, number)) for row in _list(line + rest, number))
-        else:
-            yield number, _object(_parsed(line), number)
+        yield number, _object(_parsed(line), number)
 
 
 def json_batches(
@@ -42,7 +48,7 @@ def json_batches(
     for number, row in json_objects(lines):
         known.update(dict.fromkeys(row))
         for column in columns:
-            batch[column].append(cell_text(row.get(column), f"column '{column}' of {where}, line {number},"))
+            batch[column].append(cell_text(row.get(column), f"{where}, line {number}, column '{column}',"))
         if len(batch[columns[0]]) == ROWS_PER_BATCH:
             yield batch
             batch = {column: [] for column in columns}
@@ -70,8 +76,8 @@ def cell_text(value: object, where: str) -> str:
 def several_values(where: str, shown: str) -> DataError:
     """The error of a cell that holds a list or an object."""
     return DataError(
-        f"{where} holds several values ({shown[:60]}), but a cell is one text or one label; "
-        "keep one, or write them as one text"
+        f"{where} holds {shown[:MAX_SHOWN]}, a list or an object, but a cell is one text or one label; "
+        "keep one value, or write them as one text"
     )
 
 

@@ -8,16 +8,19 @@
 
 import csv
 import io
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from tasks.card import FileFormat, Quoting
 from tasks.errors import DataError
+from tasks.reading.cells import class_names_in, texts_of
 from tasks.reading.encodings import EncodingGuess, guess_encoding
+from tasks.reading.json_lines import cell_text, json_objects
 
 SAMPLE_CHARS = 2**20
 SAMPLE_ROWS = 10_000
@@ -59,6 +62,8 @@ class Sheet:
     has_header: bool = True
     odd_rows: OddRows | None = None
     """Rows that are left out of `columns`; None where there are none."""
+    no_texts: tuple[str, ...] = ()
+    """Columns of lists, objects or bytes, which are neither texts nor labels and left out of `columns`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -229,47 +234,49 @@ def is_number(cell: str) -> bool:
 
 def _json_sheet(path: Path, text: str, guess: EncodingGuess, *, is_whole: bool) -> Sheet:
     lines = text.split("\n")
-    rows: list[dict[str, object]] = []
-    for number, line in enumerate(lines if is_whole else lines[:-1], start=1):
-        if not line.strip() or len(rows) == SAMPLE_ROWS:
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            row = None
-        if not isinstance(row, dict):
-            raise DataError(
-                f"{path}, line {number} is no JSON object; a JSON lines file has one on every line"
-            )
-        rows.append(row)
-    return _sheet_of_rows(path, FileFormat.JSONL, rows, guess)
+    try:
+        rows = [row for _, row in islice(json_objects(lines if is_whole else lines[:-1]), SAMPLE_ROWS)]
+    except ValueError as error:
+        raise DataError(f"{path}, {error}; a JSON lines file has one on every line") from error
+    names = dict.fromkeys(name for row in rows for name in row)
+    columns: dict[str, Sequence[str]] = {}
+    for name in names:
+        with suppress(DataError):  # lists and objects
+            columns[name] = [cell_text(row.get(name), name) for row in rows]
+    return _sheet_of(path, FileFormat.JSONL, columns, names, len(rows), guess)
 
 
 def _parquet_sheet(path: Path) -> Sheet:
     import pyarrow.parquet
 
+    columns: dict[str, Sequence[str]] = {}
     try:
-        with pyarrow.parquet.ParquetFile(path) as file:
-            batch = next(file.iter_batches(batch_size=SAMPLE_ROWS), None)
-            rows = [] if batch is None else batch.to_pylist()
+        with path.open("rb") as file, pyarrow.parquet.ParquetFile(file) as parquet:
+            schema = parquet.schema_arrow
+            batch = next(parquet.iter_batches(batch_size=SAMPLE_ROWS), schema.empty_table())
+        classes = class_names_in(schema)
+        for name, column in zip(schema.names, batch.columns, strict=True):
+            with suppress(DataError):  # lists, objects and bytes that are no text
+                texts = texts_of(column, where=name, names=classes.get(name)).to_pylist()
+                columns[name] = [text or "" for text in texts]
     except Exception as error:  # the library raises many kinds
         raise DataError(f"{path} cannot be read as parquet ({str(error).splitlines()[0]})") from error
-    return _sheet_of_rows(path, FileFormat.PARQUET, rows, UTF_8)
+    return _sheet_of(path, FileFormat.PARQUET, columns, schema.names, batch.num_rows, UTF_8)
 
 
-def _sheet_of_rows(
-    path: Path, format: FileFormat, rows: Sequence[Mapping[str, object]], guess: EncodingGuess
+def _sheet_of(
+    path: Path,
+    format: FileFormat,
+    columns: Mapping[str, Sequence[str]],
+    names: Iterable[str],
+    num_rows: int,
+    guess: EncodingGuess,
 ) -> Sheet:
-    names = dict.fromkeys(name for row in rows for name in row)
-    flat = {
-        name: [_cell(row.get(name)) for row in rows]
-        for name in names
-        if name.strip() and not any(isinstance(row.get(name), dict | list) for row in rows)
-    }
-    if not flat:
-        raise DataError(f"{path} has no rows with columns of text; it needs a text and a label")
-    return Sheet(path=path, format=format, columns=flat, num_rows=len(rows), encoding=guess)
-
-
-def _cell(value: object) -> str:
-    return "" if value is None else str(value)
+    no_texts = tuple(name for name in names if name not in columns)
+    named = {name: values for name, values in columns.items() if name.strip()}
+    if not named or not num_rows:
+        beside = f" beside those of lists or objects ({', '.join(no_texts)})" if no_texts else ""
+        raise DataError(f"{path} has no rows with columns of text{beside}; it needs a text and a label")
+    return Sheet(
+        path=path, format=format, columns=named, num_rows=num_rows, encoding=guess, no_texts=no_texts
+    )

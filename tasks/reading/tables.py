@@ -78,7 +78,7 @@ def hub_table(card: TaskCard, data: Any, *, where: str) -> Any:
     for column in wanted(card):
         feature = data.features[column]
         names = feature.names if isinstance(feature, label_kind) else None
-        made[column] = texts_of(data.data.column(column), where=f"column '{column}' of {where}", names=names)
+        made[column] = texts_of(data.data.column(column), where=f"{where}, column '{column}',", names=names)
     return pyarrow.table(made)
 
 
@@ -212,7 +212,7 @@ def _parquet_batches(card: TaskCard, path: Path) -> Iterator[Any]:
             yield _batch(
                 {
                     column: texts_of(
-                        batch.column(column), where=f"column '{column}' of {path}", names=names.get(column)
+                        batch.column(column), where=f"{path}, column '{column}',", names=names.get(column)
                     )
                     for column in wanted(card)
                 }

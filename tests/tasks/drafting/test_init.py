@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 
@@ -20,6 +21,17 @@ def _here(monkeypatch, tmp_path):
 def table(rows=ROWS, *, separator=",", header=("text", "label"), quote='"'):
     lines = [header, *rows] if header else rows
     return "".join(separator.join(f"{quote}{cell}{quote}" for cell in line) + "\n" for line in lines)
+
+
+def write_rows(path, rows):
+    """The rows as JSON lines or Parquet."""
+    import pyarrow
+    import pyarrow.parquet
+
+    if path.suffix == ".jsonl":
+        path.write_text("\n".join(map(json.dumps, rows)))
+    else:
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path)
 
 
 def drafted(path):
@@ -106,6 +118,35 @@ def test_json_lines_and_parquet_are_drafted(tmp_path):
     for name in ("a.jsonl", "b.parquet"):
         card = drafted(tmp_path / name)
         assert (card.text, card.label, load_task(card).labels) == (("sentence",), "stars", ("1", "2"))
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.parquet"])
+def test_lists_of_labels_are_named(tmp_path, capsys, name):
+    """Where nothing else is a label they are the reason, and where another column is, they are a remark."""
+    for more, code in ({}, 2), ({"source": "s"}, 0):
+        rows = [{"text": text, "label": [label]} | more for text, label in ROWS]
+        for number, row in enumerate(rows):
+            row |= {key: f"{value}{number % 2}" for key, value in more.items()}
+        write_rows(tmp_path / name, rows)
+        assert main(["init", name]) == code
+        shown = capsys.readouterr()
+        assert "lists, objects or bytes, which are no texts and no labels, " in shown.err + shown.out
+        assert re.search(r"labels, (stand )?in label$", shown.err + shown.out, re.M)
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.parquet"])
+def test_values_are_drafted_as_they_are_read(tmp_path, capsys, name):
+    """`init` names the classes that the task then has: of truth values, and of bytes in Parquet."""
+    rows = [
+        {"text": text.encode() if name == "a.parquet" else text, "label": number % 2 == 0}
+        for number, (text, _) in enumerate(ROWS)
+    ]
+    write_rows(tmp_path / name, rows)
+    task = load_task(drafted(tmp_path / name))
+    shown = capsys.readouterr().out
+    assert f"2 values in the first 30 rows, {', '.join(task.labels)}" in shown
+    assert "such as a text, number 0\n" in shown.replace('"', "")
+    assert any("a text, number 7" in part.texts for part in (task.train, task.valid, task.test))
 
 
 def test_files_of_a_folder_are_grouped_by_their_names(tmp_path):

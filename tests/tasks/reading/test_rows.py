@@ -89,12 +89,134 @@ def test_a_changed_file_is_read_again(make_card):
     assert list(read(make_card("text,label\nanother,x\n")).texts) == ["another"]
 
 
-def test_jsonl_values_become_text(make_card):
-    """Numbers and truth values are labels by their names, null is blank."""
-    rows = [{"text": "a", "label": 1}, {"text": "b", "label": 2}, {"text": None, "label": None}]
-    card = make_card("\n".join(map(json.dumps, rows)), file="rows.jsonl")
+def json_lines(*rows):
+    return "".join(f"{row}\n" for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("1", "1"), ("1.0", "1.0"), ("1e-1", "1e-1"), ("-0", "-0"), ('"007"', "007"), ("true", "true"),
+        ("false", "false"), ("null", ""), ('"null"', "null"), ("NaN", "NaN"), ("9" * 5000, "9" * 5000),
+        (r'"na\u00efve \n \\ \""', 'naïve \n \\ "'), ('"2020-01-01T00:00:00"', "2020-01-01T00:00:00"),
+    ],
+)  # fmt: skip
+def test_every_value_of_json_lines_is_text_as_it_is_written(make_card, written, text):
+    """Numbers keep their form, truth values are words, null is blank; and other rows stay what they are."""
+    card = make_card(
+        json_lines(
+            r'{"text": "say \"17\"\n", "label": "unknown"}',
+            f'{{"text": {written}, "label": {written}}}',
+            '{"text": "b", "label": 1}',
+        ),
+        file="rows.jsonl",
+    )
     examples = read(card)
-    assert (list(examples.texts), list(examples.labels)) == (["a", "b", ""], ["1", "2", ""])
+    assert list(examples.texts) == ['say "17"\n', text, "b"]
+    assert list(examples.labels) == ["unknown", text, "1"]
+
+
+def test_a_key_that_is_missing_is_blank(make_card):
+    """A row without a label has a blank one; a column that no row has is named."""
+    card = make_card(json_lines('{"text": "a"}', "", '{"label": "x", "text": "b"}'), file="rows.jsonl")
+    assert list(read(card).labels) == ["", "x"]
+    with pytest.raises(DataError, match=r"rows.jsonl has no column 'label'; did you mean 'labels'"):
+        read(make_card(json_lines('{"text": "a", "labels": 1}'), file="rows.jsonl"))
+
+
+def test_keys_that_nobody_asked_for_may_be_anything(make_card):
+    """They come late, change their types or hold lists, beyond any block of the file too."""
+    filler = "x" * 1000
+    rows = [
+        {"text": f"{filler} {i}", "label": i % 2, "id": i, "more": None, "tags": []} for i in range(12_000)
+    ]
+    rows.append({"text": "last", "label": "unknown", "id": "id5", "more": "text", "tags": ["x"], "late": {}})
+    examples = read(make_card(json_lines(*map(json.dumps, rows)), file="rows.jsonl"))
+    assert (len(examples), examples.texts[-1], examples.labels[-2:]) == (12_001, "last", ["1", "unknown"])
+
+
+def test_a_json_line_that_is_no_object_is_named(make_card):
+    """By its number, blank lines counted."""
+    with pytest.raises(DataError, match=r"cannot be read as jsonl .line 3 is no JSON object"):
+        read(make_card(json_lines('{"text": "a", "label": "x"}', "", "[]"), file="rows.jsonl"))
+
+
+def test_one_list_of_objects_is_read_as_their_rows(make_card):
+    """A JSON file whose objects stand in one list has the same rows."""
+    rows = [{"text": "a", "label": 1.0}, {"text": "b", "label": True}]
+    examples = read(make_card(json.dumps(rows, indent=1), file="rows.jsonl"))
+    assert (list(examples.texts), list(examples.labels)) == (["a", "b"], ["1.0", "true"])
+
+
+SEVERAL = [["a", "b"], ["a"], [], {"name": "a"}, [{"a": "b"}]]
+
+
+@pytest.mark.parametrize("value", SEVERAL, ids=json.dumps)
+@pytest.mark.parametrize("column", ["text", "label"])
+def test_several_values_in_a_cell_of_json_lines_are_refused(make_card, column, value):
+    """A list of labels or of words, or an object, is named with its line."""
+    row = {"text": "a", "label": "x"}
+    card = make_card(json_lines(json.dumps(row), json.dumps({**row, column: value})), file="rows.jsonl")
+    sentence = rf"rows.jsonl, line 2, column '{column}', holds .*, a list or an object, but a cell is one"
+    with pytest.raises(DataError, match=sentence) as caught:
+        read(card)
+    assert json.dumps(value) in str(caught.value)
+
+
+def parquet(**columns):
+    """A Parquet file of these columns."""
+    import pyarrow
+    import pyarrow.parquet
+
+    made = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table(columns), made)
+    return made.getvalue()
+
+
+@pytest.mark.parametrize(
+    "values", [[["a", "b"], ["a"]], [{"name": "a"}, {"name": "b"}]], ids=["list", "struct"]
+)
+@pytest.mark.parametrize("column", ["text", "label"])
+def test_several_values_in_a_cell_of_parquet_are_refused(make_card, column, values):
+    """Lists and objects are never written as Python shows them."""
+    content = parquet(**{"text": ["a", "b"], "label": ["x", "y"], column: values})
+    with pytest.raises(DataError, match=rf"rows.parquet, column '{column}', holds .*, a list or an object"):
+        read(make_card(content, file="rows.parquet"))
+
+
+@pytest.mark.parametrize("kind", ["binary", "large_binary", "binary_view", "dictionary"])
+def test_bytes_of_parquet_are_utf_8(make_card, kind):
+    """A binary column is text where it is UTF-8, never b'...'."""
+    import pyarrow
+
+    made = (
+        pyarrow.dictionary(pyarrow.int8(), pyarrow.binary())
+        if kind == "dictionary"
+        else getattr(pyarrow, kind)()
+    )
+    texts, labels = ["café".encode(), None], [b"cat", b"dog"]
+    content = parquet(
+        text=pyarrow.array(texts, pyarrow.binary()).cast(made),
+        label=pyarrow.array(labels, pyarrow.binary()).cast(made),
+    )
+    examples = read(make_card(content, file="rows.parquet"))
+    assert (list(examples.texts), list(examples.labels)) == (["café", ""], ["cat", "dog"])
+
+
+def test_bytes_that_are_no_utf_8_are_refused(make_card):
+    """The sentence names the column and the file."""
+    content = parquet(text=[b"caf\xe9", b"b"], label=["x", "y"])
+    with pytest.raises(DataError, match=r"rows.parquet, column 'text', holds bytes that are not UTF-8 text"):
+        read(make_card(content, file="rows.parquet"))
+
+
+def test_columns_of_parquet_that_nobody_asked_for_may_be_anything(make_card):
+    """Maps, lists and bytes beside the wanted columns are not looked at."""
+    import pyarrow
+
+    maps = pyarrow.array([[("a", 1)], []], pyarrow.map_(pyarrow.string(), pyarrow.int8()))
+    content = parquet(text=["a", "b"], map=maps, bytes=[b"\xff", b""], label=[1, 2], list=[[1], []])
+    assert list(read(make_card(content, file="rows.parquet")).labels) == ["1", "2"]
 
 
 def test_parquet_class_indices_become_names(make_card, tmp_path):
@@ -259,6 +381,19 @@ def test_a_hub_data_set_is_loaded_at_its_revision(make_card, monkeypatch):
     card = make_card("", 'hub = "owner/name"', 'revision = "abc"', 'subset = "part"')
     assert list(read_hub(card, "train").labels) == ["3"]
     assert asked == [("owner/name", "part", "abc", "train")]
+
+
+def test_several_labels_of_a_hub_data_set_are_refused(make_card, monkeypatch):
+    """The sentence names the column and the data set."""
+    import datasets
+
+    made = datasets.Dataset.from_dict({"text": ["a"], "label": [["x", "y"]]})
+    monkeypatch.setattr(datasets, "load_dataset", lambda *arguments, **options: made)
+    card = make_card("", 'hub = "owner/name"', 'revision = "abc"')
+    with pytest.raises(
+        DataError, match=r"hub data set owner/name .*, column 'label', holds \['x', 'y'\], a list"
+    ):
+        read_hub(card, "train")
 
 
 def test_labels_are_dropped_mapped_or_kept(make_card):
