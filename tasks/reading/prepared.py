@@ -90,10 +90,15 @@ def _cache_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise DataError(
-            f"the cache folder {cache_folder()} cannot be used ({error.strerror or error}); "
-            "set STREAM_CACHE to one that can"
-        ) from error
+        raise cache_error(error) from error
+
+
+def cache_error(error: OSError) -> DataError:
+    """The sentence about a cache folder that cannot be used, and what to do."""
+    return DataError(
+        f"the cache folder {cache_folder()} cannot be used ({error.strerror or error}); "
+        "set STREAM_CACHE to one that can"
+    )
 
 
 @contextmanager

@@ -1,14 +1,17 @@
 """Texts and label values of every row of a file or a hub data set, or one sentence about why not."""
 
 import codecs
+import errno
 from pathlib import Path
 from typing import Any
 
 from tasks.card import FileFormat, TaskCard, Undecodable
 from tasks.errors import DataError, DownloadError, TaskError
+from tasks.reading.prepared import cache_error
 from tasks.reading.sheets import numbered_rows
 from tasks.reading.squad import read_squad
 from tasks.reading.tables import SEPARATORS, file_table, hub_data, hub_table
+from tasks.sources.homes import cache_folder
 from tasks.splits import Examples
 from tasks.text_column import TextColumn
 
@@ -47,10 +50,10 @@ def read_hub(card: TaskCard, split: str) -> Examples:
     where = f"task '{card.name}': hub data set {card.hub} at {card.revision}, split '{split}'"
     try:
         data = hub_data(card, split)
+    except TaskError:
+        raise
     except Exception as error:  # the library and its transport raise many kinds
-        raise DownloadError(
-            f"{where} cannot be loaded ({_last_line(error)}); check the name and the network"
-        ) from error
+        raise _hub_error(error, where) from error
     return _examples(card, hub_table(card, data, where=where), where=where)
 
 
@@ -91,6 +94,15 @@ def _diagnosis(card: TaskCard, path: Path, error: Exception, *, where: str) -> D
     return DataError(
         f"{where} cannot be read as {card.format} ({_last_line(chain[-1])}); correct the file or format"
     )
+
+
+def _hub_error(error: Exception, where: str) -> DataError:
+    """What kept a hub data set from being loaded: the cache, or else the hub."""
+    for cause in _chain(error):
+        full = isinstance(cause, OSError) and cause.errno == errno.ENOSPC
+        if isinstance(cause, OSError) and (full or str(cache_folder()) in str(cause)):
+            return cache_error(cause)
+    return DownloadError(f"{where} cannot be loaded ({_last_line(error)}); check the name and the network")
 
 
 def _chain(error: BaseException) -> list[BaseException]:

@@ -31,13 +31,19 @@ def resolve_home(argument: str | Path | None) -> Path | None:
 
 
 def cache_folder() -> Path:
-    """Folder for downloads and prepared tables: STREAM_CACHE, else the platform's cache for this program."""
+    """Folder for downloads and prepared tables: STREAM_CACHE, else the platform's cache for this program.
+
+    Raises:
+        DataError: The folder lies in a home directory, and there is none.
+    """
     value = os.environ.get(CACHE_VARIABLE)
-    return (
-        Path(value).expanduser()
-        if value
-        else Path(platformdirs.user_cache_dir("task-stream", appauthor=False))
-    )
+    try:
+        return Path(value or platformdirs.user_cache_dir("task-stream", appauthor=False)).expanduser()
+    except RuntimeError as error:
+        raise DataError(
+            f"there is no home directory, in which the cache folder {value or ''} would be; "
+            f"set {CACHE_VARIABLE} to a folder that can be written"
+        ) from error
 
 
 def plain_path(path: Path) -> Path:
@@ -50,7 +56,12 @@ def plain_path(path: Path) -> Path:
 
 
 def _existing(value: str | Path, *, origin: str) -> Path:
-    path = plain_path(Path(value).expanduser())
+    try:
+        path = plain_path(Path(value).expanduser())
+    except RuntimeError as error:
+        raise DataError(
+            f"{origin} is {value}, but there is no such home directory; name the folder by its whole path"
+        ) from error
     if not path.is_dir():
         raise DataError(
             f"{origin} is {path}, which is not a folder; name the folder that holds the data files"

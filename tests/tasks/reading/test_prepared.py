@@ -1,13 +1,15 @@
+import errno
 import gzip
 import io
 import json
 import os
+import pwd
 from pathlib import Path
 
 import pytest
 
 from tasks import DataError
-from tasks.reading.rows import read_file
+from tasks.reading.rows import read_file, read_hub
 
 FORMATS = ("csv", "tsv", "jsonl", "parquet")
 ODD_NAMES = [
@@ -155,3 +157,102 @@ def test_a_compressed_file_is_read(make_card):
     for suffix in ("csv", "jsonl"):
         packed = gzip.compress(content_of(suffix, ["cat", "dog"]))
         assert labels(make_card(packed, file=f"rows.{suffix}")) == ["cat", "dog"]
+
+
+def test_a_full_cache_is_named_and_left_clean(make_card, monkeypatch):
+    """No space for the table: the sentence is about the cache and its variable, not about the file."""
+
+    def replace(*paths):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", replace)
+    sentence = (
+        r"the cache folder .* cannot be used .No space left on device.; set STREAM_CACHE to one that can"
+    )
+    with pytest.raises(DataError, match=sentence) as caught:
+        labels(make_card(content_of("csv", ["cat", "dog"])))
+    assert "rows.csv" not in str(caught.value)
+    assert not [path for path in Path(os.environ["STREAM_CACHE"]).rglob("*") if path.is_file()]
+
+
+def test_a_cache_whose_parents_cannot_be_made_is_named(make_card, monkeypatch):
+    """What fails is a folder above the cache."""
+    monkeypatch.setenv("STREAM_CACHE", "/dev/null/above/cache")
+    with pytest.raises(
+        DataError, match=r"the cache folder /dev/null/above/cache cannot be used .*STREAM_CACHE"
+    ):
+        labels(make_card(content_of("csv", ["cat", "dog"])))
+
+
+@pytest.mark.parametrize("variable", [None, "~/cache"])
+def test_without_a_home_the_variable_is_named(make_card, monkeypatch, variable, tmp_path):
+    """A user without a home directory is told to set STREAM_CACHE, and no folder called ~ is made."""
+
+    def nobody(uid):
+        raise KeyError(uid)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    for name in ("HOME", "XDG_CACHE_HOME", "STREAM_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    if variable is not None:
+        monkeypatch.setenv("STREAM_CACHE", variable)
+    with pytest.raises(DataError, match=r"no home directory, .* set STREAM_CACHE to a folder") as caught:
+        labels(make_card(content_of("csv", ["cat", "dog"])))
+    assert "rows.csv" not in str(caught.value)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.toml", "rows.csv"]
+
+
+def test_a_ready_table_is_read_where_nothing_can_be_written(make_card, monkeypatch):
+    """The cache of another user, or one mounted read-only, serves what is in it."""
+    card = make_card(content_of("csv", ["cat", "dog"]))
+    before = os.umask(0o022)
+    labels(card)
+    os.umask(before)
+    (path,) = prepared_files()
+    assert path.stat().st_mode & 0o044 == 0o044
+
+    def refuse(*arguments, **options):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    monkeypatch.setattr(os, "replace", refuse)
+    assert labels(card) == ["cat", "dog"]
+
+
+def test_a_file_that_may_not_be_read_is_named(make_card, monkeypatch):
+    """The system's answer about the data file is neither about its format nor about the cache."""
+
+    def refuse(path):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    card = make_card(content_of("csv", ["cat", "dog"]))
+    monkeypatch.setattr("tasks.reading.tables.file_sha256", refuse)
+    with pytest.raises(DataError, match=r"rows.csv cannot be read .Permission denied.; check its rights"):
+        labels(card)
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(make_card, monkeypatch):
+    """Rows of two contents are never one table."""
+    hashes = iter(["a", "b"])
+    monkeypatch.setattr("tasks.reading.tables.file_sha256", lambda path: next(hashes))
+    with pytest.raises(DataError, match=r"rows.csv changed while it was read; try again"):
+        labels(make_card(content_of("csv", ["cat", "dog"])))
+    assert not prepared_files()
+
+
+@pytest.mark.parametrize("home", [True, False])
+def test_the_cache_is_named_where_a_hub_data_set_cannot_be_kept(make_card, monkeypatch, home):
+    """Neither the data set's name nor the network is blamed."""
+    import datasets
+
+    def load_dataset(*arguments, **options):
+        raise PermissionError(errno.EACCES, "Permission denied", f"{os.environ['STREAM_CACHE']}/datasets/x")
+
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    card = make_card("", 'hub = "owner/name"', 'revision = "abc"')
+    if not home:
+        monkeypatch.setenv("STREAM_CACHE", "~no-such-user/cache")
+    with pytest.raises(DataError, match="set STREAM_CACHE") as caught:
+        read_hub(card, "train")
+    assert "network" not in str(caught.value)

@@ -207,3 +207,12 @@ def test_a_symbolic_link_is_not_cut_out_of_a_path(tmp_path):
     assert plain_path(through) == through
     assert plain_path(tmp_path / "far" / ".." / "rows.csv") == tmp_path / "rows.csv"
     assert plain_path(Path("a/../\0")) == Path("a/../\0")
+
+
+def test_a_data_home_of_a_user_that_does_not_exist_is_refused(monkeypatch):
+    """One sentence that names the variable."""
+    monkeypatch.setenv("STREAM_DATA", "~no-such-user/data")
+    with pytest.raises(
+        DataError, match="STREAM_DATA is ~no-such-user/data, but there is no such home direct"
+    ):
+        default_home()
