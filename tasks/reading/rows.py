@@ -7,7 +7,7 @@ from typing import Any
 
 from tasks.card import FileFormat, TaskCard, Undecodable
 from tasks.errors import DataError, DownloadError, TaskError
-from tasks.reading.prepared import cache_error
+from tasks.reading.prepared import cache_error, file_errors
 from tasks.reading.sheets import numbered_rows
 from tasks.reading.squad import read_squad
 from tasks.reading.tables import SEPARATORS, file_table, hub_data, hub_table
@@ -32,7 +32,8 @@ def read_file(card: TaskCard, path: Path) -> Examples:
     if path.stat().st_size == 0:
         raise DataError(f"{where} is empty; it needs rows with {_needed(card)}")
     if card.format is FileFormat.SQUAD:
-        return read_squad(path, where=where)
+        with file_errors(path):
+            return read_squad(path, where=where)
     try:
         table = file_table(card, path)
     except Exception as error:  # pandas, pyarrow and codecs raise many kinds

@@ -232,6 +232,18 @@ def test_a_file_that_may_not_be_read_is_named(make_card, monkeypatch):
         labels(card)
 
 
+def test_a_squad_file_that_may_not_be_read_is_named(make_card, monkeypatch):
+    """The same sentence for the format that is read without a table."""
+
+    def refuse(path):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    card = make_card("{}", 'format = "squad"', file="rows.json", columns=False)
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(DataError, match=r"rows.json cannot be read .Permission denied.; check its rights"):
+        labels(card)
+
+
 def test_a_file_that_changes_while_it_is_read_is_refused(make_card, monkeypatch):
     """Rows of two contents are never one table."""
     hashes = iter(["a", "b"])
