@@ -11,7 +11,7 @@ from stream.engine.configuration import (
     preset_named,
     recipe_for,
 )
-from stream.engine.scheduler import AS_LISTED, Order, order_names, parse_order
+from stream.engine.scheduler import AS_LISTED, AnyOrder, Order, order_names, parse_order
 from stream.errors import UserError
 from stream.model.backbone.names import DEVICES, MINILM, DeviceChoice
 from stream.model.methods.family import METHODS, read_options
@@ -98,10 +98,7 @@ def configurations_of(options: argparse.Namespace, reevaluate: str = FULL) -> tu
     Raises:
         UserError: an option's value is not allowed.
     """
-    methods = tuple(name.strip() for name in options.method.split(","))
-    repeated = sorted({name for name in methods if methods.count(name) > 1})
-    if repeated:
-        raise UserError(f"--method names {repeated[0]!r} twice; name each method once.")
+    methods = _methods(options.method)
     named = None if options.preset is None else preset_named(options.preset)
     lists = Lists(
         adapter_sizes=whole_numbers("--adapter-size", options.adapter_size),
@@ -112,13 +109,7 @@ def configurations_of(options: argparse.Namespace, reevaluate: str = FULL) -> tu
     lists.check_sizes(methods)
     seeds = seeds_of(options.seeds, options.seed)
     tasks = None if options.tasks is None else tuple(name.strip() for name in options.tasks.split(","))
-    for method in methods:
-        read_options(method)
-    order = parse_order(options.order)
-    suite = open_suite(options.suite)
-    chosen = suite if tasks is None else suite.select(tasks)
-    if not isinstance(order, Order):
-        order_names([card.name for card in chosen.cards], {}, order, 0)
+    order = _order(options.order, options.suite, tasks)
     overrides = Overrides(
         max_train=options.max_train,
         max_test=options.max_test,
@@ -149,6 +140,26 @@ def configurations_of(options: argparse.Namespace, reevaluate: str = FULL) -> tu
         )
 
     return tuple(configured(method, seed) for method in methods for seed in seeds)
+
+
+def _methods(text: str) -> tuple[str, ...]:
+    """The methods named, each once and with options that it has."""
+    methods = tuple(name.strip() for name in text.split(","))
+    repeated = sorted({name for name in methods if methods.count(name) > 1})
+    if repeated:
+        raise UserError(f"--method names {repeated[0]!r} twice; name each method once.")
+    for method in methods:
+        read_options(method)
+    return methods
+
+
+def _order(text: str, suite: str, tasks: tuple[str, ...] | None) -> AnyOrder:
+    """The order asked for; suite, tasks and an order of one's own are names that exist."""
+    order, opened = parse_order(text), open_suite(suite)
+    chosen = opened if tasks is None else opened.select(tasks)
+    if not isinstance(order, Order):
+        order_names([card.name for card in chosen.cards], {}, order, 0)
+    return order
 
 
 def _usual_preset(device: DeviceChoice) -> Preset:
