@@ -18,7 +18,7 @@ EXIT_INTERRUPTED = 130
 
 
 def set_environment() -> None:
-    """Set what torch reads when it is loaded, unless it is set already."""
+    """Set what torch reads when it is loaded, unless it is set already, and what matplotlib reads."""
     # A thread waiting for its siblings at the end of a small operation spins for milliseconds by default.
     # Where another process holds a core, each operation then takes that long: training ran 6 times slower.
     # 1,000 turns are some tens of microseconds, enough where cores are free. libgomp reads it when torch is
@@ -27,6 +27,11 @@ def set_environment() -> None:
 
     # With it the products of a GPU have the same bits each time (law 5); it is read at the first one.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+    # A notebook's drawing backend, or a file of the user's with settings for figures, may be such that
+    # matplotlib cannot even be imported; nothing here is drawn with them.
+    os.environ["MPLBACKEND"] = "agg"
+    os.environ["MATPLOTLIBRC"] = os.devnull
 
     # Matrix kernels are made per shape, and two caches keep the last 1,024 of them with their buffers.
     # Batches come in a hundred lengths: one training step of 8 rows at each of 4 to 99 tokens takes a process

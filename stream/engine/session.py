@@ -1,5 +1,6 @@
 """From a configuration to a finished run: wires suite, backbone, learner, ledger and display together."""
 
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -62,15 +63,18 @@ def run_session(configuration: RunConfiguration, place: Place, display: Display,
             ledger = database.create_run(new) if stored is None else _continued(database, name)
             if stored is None and place.resume:
                 display.notice(_started(name, database.run_names()))
-            with status_kept(ledger, stored), display:
-                if configuration.study is None:
-                    learn = _way_of_learning(configuration, database, place)
-                    results = _learn_all(stream, learner, ledger, display, learn)
-                else:
-                    results = study_tasks(
-                        stream, learner, ledger, display, grid=configuration.study, reuse=place.reuse
-                    )
-                display.run_finished(results, leave(database, results, out))
+            with display:
+                with status_kept(ledger, stored):
+                    if configuration.study is None:
+                        learn = _way_of_learning(configuration, database, place)
+                        results = _learn_all(stream, learner, ledger, display, learn)
+                    else:
+                        results = study_tasks(
+                            stream, learner, ledger, display, grid=configuration.study, reuse=place.reuse
+                        )
+                with _finished(name, place.database):
+                    lines = leave(database, results, out)
+                display.run_finished(results, lines)
             return results
 
 
@@ -180,11 +184,19 @@ def status_kept(ledger: Ledger, before: RunRecord | None = None) -> Iterator[Non
         raise
 
 
+@contextmanager
+def _finished(name: str, database: str) -> Iterator[None]:
+    """Say that a run whose reports cannot be written is finished, and how they are written later."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(
+            f"{error}; the run is finished, its reports are written again by "
+            f"python -m stream.report --db {shlex.quote(database)} --run {shlex.quote(name)}"
+        ) from error
+
+
 def _record_mistake(ledger: Ledger, before: RunRecord | None, error: Exception) -> None:
-    if before is None or before.status is not RunStatus.FINISHED:
-        with suppress(LedgerError):
-            if ledger.run().status is RunStatus.FINISHED:
-                return  # what is left to do has nothing to do with what was learned
     if before is None:
         _record_failure(ledger, error)
         return

@@ -1,6 +1,6 @@
 """Figures as bytes: PNG for files, SVG that takes its text colour from the page around it.
 
-The same results give the same bytes: no dates, no random identifiers.
+The same results give the same bytes: no dates, no random identifiers, no settings of the user's.
 """
 
 import re
@@ -41,7 +41,7 @@ PAGE_COLOURS = {
 
 def as_png(draw: Callable[[Subject], Figure], subject: Subject) -> bytes:
     """Return the figure as PNG on white."""
-    with matplotlib.rc_context(SETTINGS), _any_script():
+    with _own_settings(), _any_script():
         content = BytesIO()
         draw(subject).savefig(content, format="png", dpi=PNG_DOTS_PER_INCH)
     return content.getvalue()
@@ -49,7 +49,7 @@ def as_png(draw: Callable[[Subject], Figure], subject: Subject) -> bytes:
 
 def as_svg_file(draw: Callable[[Subject], Figure], subject: Subject) -> bytes:
     """Return the figure as an SVG document of its own, on white."""
-    with matplotlib.rc_context(SETTINGS), _any_script():
+    with _own_settings(), _any_script():
         content = BytesIO()
         draw(subject).savefig(content, format="svg", metadata={"Date": None})
     return content.getvalue()
@@ -61,10 +61,19 @@ def as_svg(draw: Callable[[Subject], Figure], subject: Subject, prefix: str) -> 
     Its background is transparent, its lines and text have the page's colours; `prefix` keeps its identifiers
     apart from those of other figures on the page.
     """
-    with matplotlib.rc_context(SETTINGS), _any_script():
+    with _own_settings(), _any_script():
         content = StringIO()
         draw(subject).savefig(content, format="svg", transparent=True, metadata={"Date": None})
     return _for_page(content.getvalue(), prefix)
+
+
+@contextmanager
+def _own_settings() -> Iterator[None]:
+    """Lay the settings over matplotlib's own defaults, not over those of the user's matplotlibrc."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(SETTINGS)
+        yield
 
 
 @contextmanager

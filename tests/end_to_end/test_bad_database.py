@@ -139,3 +139,12 @@ def test_a_disk_that_fills_up_at_a_checkpoint_is_one_sentence(
         assert ledger.checkpoint(0) is not None
     assert run("--tasks", "birds", "--name", "mine", "--resume").code == 0
     assert verify.main(["--run", "mine"]) == 0
+
+
+def test_a_run_whose_reports_fail_is_finished(run: Callable[..., Outcome]) -> None:
+    """What was learned is proven and stored; the sentence names the command that writes the reports."""
+    Path("out/tasks.csv").mkdir(parents=True)
+    outcome = run("--tasks", "birds", "--name", "my run", "--out", "out")
+    refused(outcome, "cannot write out", "python -m stream.report --db sqlite:///runs.db --run 'my run'")
+    with Database.open("runs.db", read_only=True) as database:
+        assert database.ledger("my run").run().status is RunStatus.FINISHED
