@@ -5,6 +5,7 @@ import importlib.util
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -48,13 +49,18 @@ def local_folder(name: str) -> Path | None:
     folder = Path(os.path.expanduser(name))  # `Path.expanduser` would raise for a user that does not exist
     if folder.is_dir():
         return folder
-    if name.startswith(("/", "~", ".")) or name.endswith("/") or name.count("/") > 1 or folder.exists():
+    if _is_path(name) or folder.exists():
         what = "is a file, not a folder" if folder.exists() else "is a folder that does not exist"
         raise UserError(
             f"The backbone {name!r} {what}; give the folder of a model, {MINILM!r}, or a name of the Hugging "
             "Face hub such as 'bert-base-uncased'."
         )
     return None
+
+
+def _is_path(name: str) -> bool:
+    """Whether the name can only be a path: the hub's are `model` or `owner/model`."""
+    return name.startswith(("/", "~", ".")) or name.endswith("/") or name.count("/") > 1
 
 
 def hash_files(folder: Path) -> dict[str, str]:
@@ -76,7 +82,16 @@ def load_backbone(
         DamageError: the embedded MiniLM's weights are not the published ones.
     """
     default_pooling: Pooling | None = "mean" if name == MINILM else None
-    return _load_folder(name, find_backbone(name), device, dtype, pooling or default_pooling)
+    folder = find_backbone(name)
+    try:
+        return _load_folder(name, folder, device, dtype, pooling or default_pooling)
+    except UserError as error:
+        if name == MINILM or folder != Path(name) or _is_path(name):
+            raise
+        raise UserError(
+            f"{str(error).removesuffix('.')}; it is the local folder {folder.absolute()}, taken before a "
+            f"model of the hub: rename the folder to have the hub's {name!r}."
+        ) from error
 
 
 def minilm_folder() -> Path:
@@ -102,6 +117,12 @@ def minilm_folder() -> Path:
     return folder
 
 
+def _advice(name: str) -> str:
+    if get_close_matches(name.casefold(), [MINILM], cutoff=0.75):
+        return f"did you mean {MINILM!r}?"
+    return "check the name and the network."
+
+
 def _hub_folder(name: str) -> Path:
     """Local snapshot of a hub model, downloaded where it is not cached."""
     from huggingface_hub import snapshot_download
@@ -120,7 +141,7 @@ def _hub_folder(name: str) -> Path:
     except Exception as error:  # the hub's client raises a dozen unrelated types
         raise UserError(
             f"The backbone {name!r} is neither {MINILM!r}, nor a local folder, nor to be had from the "
-            f"Hugging Face hub ({why_not(error)}); check the name and the network."
+            f"Hugging Face hub ({why_not(error)}); {_advice(name)}"
         ) from error
 
 

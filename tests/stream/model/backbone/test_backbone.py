@@ -283,3 +283,34 @@ def test_the_fingerprint_covers_architecture_and_vocabulary() -> None:
     }
     assert len(fingerprints) == 3
     assert made({}, "zz").fingerprint() in fingerprints
+
+
+@pytest.mark.parametrize("name", ["minilml", "MiniLM", "mini-lm", "minilm2"])
+def test_a_slip_in_the_name_of_the_embedded_backbone_is_recognised(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the hub has no such model, the nearest name is proposed; for other names nothing is."""
+
+    def unreachable(name: str, **options: object) -> str:
+        raise ConnectionError("no network in tests")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", unreachable)
+    with pytest.raises(UserError, match="did you mean 'minilm'"):
+        find_backbone(name)
+    with pytest.raises(UserError, match="check the name and the network"):
+        find_backbone("bert-base-uncased")
+
+
+@pytest.mark.parametrize("name", ["bert-base-uncased", "prajjwal1/bert-tiny"])
+def test_a_local_folder_before_a_model_of_the_hub_is_named(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder of a hub's name is taken; where it is no model, the sentence says that it was taken."""
+    monkeypatch.chdir(tmp_path)
+    Path(name).mkdir(parents=True)
+    with pytest.raises(UserError, match=f"the local folder {tmp_path / name}, taken before") as caught:
+        load_backbone(name)
+    assert "could not be read" in str(caught.value)
+    with pytest.raises(UserError) as plain:
+        load_backbone(f"./{name}")
+    assert "taken before" not in str(plain.value)
