@@ -72,7 +72,7 @@ def run_session(configuration: RunConfiguration, place: Place, display: Display,
                         results = study_tasks(
                             stream, learner, ledger, display, grid=configuration.study, reuse=place.reuse
                         )
-                with _finished(name, place.database):
+                with _finished(ledger, stored, place.database):
                     lines = leave(database, results, out)
                 display.run_finished(results, lines)
             return results
@@ -185,14 +185,19 @@ def status_kept(ledger: Ledger, before: RunRecord | None = None) -> Iterator[Non
 
 
 @contextmanager
-def _finished(name: str, database: str) -> Iterator[None]:
-    """Say that a run whose reports cannot be written is finished, and how they are written later."""
+def _finished(ledger: Ledger, before: RunRecord | None, database: str) -> Iterator[None]:
+    """Say that a run whose reports cannot be written is finished, and how they are written later.
+
+    One that was finished before it was continued keeps the time at which it was.
+    """
     try:
         yield
     except UserError as error:
+        if before is not None and before.status is RunStatus.FINISHED:
+            ledger.restore_status(before)
         raise UserError(
             f"{error}; the run is finished, its reports are written again by "
-            f"python -m stream.report --db {shlex.quote(database)} --run {shlex.quote(name)}"
+            f"python -m stream.report --db {shlex.quote(database)} --run {shlex.quote(ledger.name)}"
         ) from error
 
 
