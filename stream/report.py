@@ -68,9 +68,8 @@ def leave_reports(database: "Database", results: "RunResults", out: Path) -> tup
     from stream.study.latency.text import latency_lines
     from stream.study.latency.values import is_latency_study, load_latencies
     from stream.study.latency.write import write_latency_reports
-    from stream.study.training.results import is_training_study, load_study
-    from stream.study.training.text import study_lines
-    from stream.study.training.write import write_study_reports
+    from stream.study.training.results import is_training_study
+    from stream.study.training.write import leave_study
 
     run = results.run
     if is_latency_study(run):
@@ -78,9 +77,7 @@ def leave_reports(database: "Database", results: "RunResults", out: Path) -> tup
         write_latency_reports(latencies, folder)
         return (*latency_lines(latencies), f"reports: {folder}")
     if is_training_study(run):
-        study = load_study(database.ledger(run.name))
-        write_study_reports(study, out)
-        return (*study_lines(study), f"reports: {out}")
+        return leave_study(database, results, out)
     growth, sections = bert_base_growth(results), tuple(_sections(database, run, out))
     write_reports(results, out, bert_base_growth=growth, sections=sections)
     return (*last_lines(results, bert_base_growth=growth, sections=sections), f"reports: {out}")

@@ -7,8 +7,6 @@ three seeds.
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from stream.commands.lists import positive_numbers, seeds_of, whole_numbers
 from stream.commands.place import add_place_options, place_of
@@ -19,10 +17,6 @@ from stream.model.methods.family import family_of
 from stream.process import heed_interrupts
 from stream.study.command import StudyCommand
 from tasks.sources.availability import DataMode
-
-if TYPE_CHECKING:
-    from db import Database
-    from stream.results.run_results import RunResults
 
 MAX_TRAIN, MAX_TEST, EPOCHS, SEEDS = 2000, 1000, 5, 3
 """The budget where none is asked for; the second caps the validation split."""
@@ -195,18 +189,11 @@ def run_study(name: str, settings_of: Settings, options: Namespace) -> tuple[str
     """Make or continue a study; its display says what came of it."""
     from stream.display import open_display
     from stream.engine.session import run_session
-    from stream.study.training.results import load_study
-    from stream.study.training.text import study_lines
-    from stream.study.training.write import write_study_reports
-
-    def leave(database: "Database", results: "RunResults", out: Path) -> tuple[str, ...]:
-        study = load_study(database.ledger(results.run.name))
-        write_study_reports(study, out)
-        return (*study_lines(study), f"reports: {out}")
+    from stream.study.training.write import leave_study
 
     heed_interrupts()
     display = open_display("plain" if options.display == "auto" else options.display)
-    run_session(configuration_of(name, settings_of, options), place_of(options), display, leave)
+    run_session(configuration_of(name, settings_of, options), place_of(options), display, leave_study)
     return ()
 
 

@@ -2,13 +2,27 @@
 
 from pathlib import Path
 
+from db import Database
 from stream.reports.files import make_folder, replace_bytes
 from stream.reports.render import as_png, as_svg_file
+from stream.results.run_results import RunResults
 from stream.study.training.figures import study_figures
 from stream.study.training.page import study_html
-from stream.study.training.results import StudyResults
-from stream.study.training.text import study_markdown
+from stream.study.training.results import StudyResults, load_study
+from stream.study.training.text import study_lines, study_markdown
 from stream.study.training.trainings import write_study_tables
+
+
+def leave_study(database: Database, results: RunResults, out: Path) -> tuple[str, ...]:
+    """Write everything that a study leaves into `out`; return its last lines for the terminal.
+
+    Raises:
+        UserError: the folder cannot be made or written.
+        DamageError: a row cannot be read.
+    """
+    study = load_study(database.ledger(results.run.name))
+    write_study_reports(study, out)
+    return (*study_lines(study), f"reports: {out}")
 
 
 def write_study_reports(study: StudyResults, out: Path) -> tuple[Path, ...]:
